@@ -1,0 +1,294 @@
+"""From a checked run table to the arrays of a fit: host code, in NumPy float64."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from jaxlaws.errors import FitError
+from jaxlaws.fitting.problem import Data
+from jaxlaws.runs import Runs
+from jaxlaws.schedules.curve import Curve, pad, sizes
+from jaxlaws.spec import Law
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BINS = 512  # a curve logged at more points is averaged into at most so many
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """Arrays of one group, unpadded, with what is needed to write predictions back.
+
+    `rows` are the table's row positions of each observation (a list each: bins hold several); `runs` the run of each curve.
+    """
+
+    data: Data
+    rows: list[np.ndarray]
+    runs: list[str]
+    copies: Mapping[str, list[str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    peak: float = 0.0
+
+
+def columns_of(law: Law) -> list[str]:
+    """Table columns that a law needs, its output included."""
+    wanted: list[str] = []
+    for name in law.inputs:
+        wanted += ["run", "step"] if name == "curve" else [name]
+    return [*wanted, law.output.symbol]
+
+
+def numeric_columns(law: Law, *, observed: bool = True) -> list[str]:
+    """Those of them that hold numbers."""
+    names = [c for c in columns_of(law) if c != "run"]
+    return names if observed else names[:-1]
+
+
+def assemble(
+    law: Law,
+    runs: Runs,
+    *,
+    weights: str | np.ndarray,
+    bins: int | None,
+    per: Mapping[str, str],
+    known_copies: Mapping[str, list[str]] | None = None,
+    observed: bool = True,
+) -> Assembled:
+    """Arrays of `law` on one group of rows. `per` maps a parameter to the column that says which copy a row uses."""
+    make = _curves if law.is_curve else _points
+    return make(law, runs, weights, bins, per, known_copies, observed)
+
+
+def _points(
+    law: Law,
+    runs: Runs,
+    weights: str | np.ndarray,
+    bins: int | None,
+    per: Mapping[str, str],
+    known: Mapping[str, list[str]] | None,
+    observed: bool,
+) -> Assembled:
+    del bins
+    n = len(runs)
+    inputs = {name: runs.column(name) for name in law.inputs}
+    run = runs.frame["run"].astype(str).to_numpy()
+    weight = _row_weights(runs, weights, np.ones(n), run)
+    copies, index = _copies(runs, per, known, lambda column: runs.frame[column].astype(str).to_numpy())
+    target = runs.column(law.output.symbol) if observed else np.ones(n)
+    data = Data(inputs, target, weight, index)
+    return Assembled(data, [np.array([i]) for i in range(n)], list(run), copies)
+
+
+def _curves(
+    law: Law,
+    runs: Runs,
+    weights: str | np.ndarray,
+    bins: int | None,
+    per: Mapping[str, str],
+    known: Mapping[str, list[str]] | None,
+    observed: bool,
+) -> Assembled:
+    frame = runs.frame
+    run_of_row = frame["run"].astype(str).to_numpy()
+    step = runs.column("step")
+    target = runs.column(law.output.symbol) if observed else np.ones(len(runs))
+    batch = runs.column("batch") if "batch" in frame.columns else None
+    others = [name for name in law.inputs if name != "curve"]
+    extra = {name: runs.column(name) for name in others}
+    names = runs.names
+    raw_weight = _row_weights(runs, weights, np.ones(len(runs)), run_of_row)
+    parts: list[dict[str, Any]] = []
+    notes: list[str] = []
+    peak = 0.0
+    for name in names:
+        where = np.flatnonzero((run_of_row == name) & (step >= 1))
+        if len(where) == 0:
+            raise FitError(f"{runs.source}: run {name!r} has no row at step 1 or later; a curve law needs some.")
+        where = where[np.argsort(step[where], kind="stable")]
+        rates = runs.rates(name)
+        if rates.note:
+            notes.append(rates.note)
+        peak = max(peak, float(rates.lr[: int(step[where[-1]]) + 1].max()))
+        groups = _binned(step[where], rates.jumps, bins)
+        mean = _bin_mean(groups, raw_weight[where])
+        curve = Curve.of(
+            rates.lr,
+            at=np.maximum.accumulate(np.round(mean(step[where]))),
+            batch=None if batch is None else mean(batch[where]),
+            warmup=law.options.get("warmup", "counted"),  # type: ignore[arg-type]  # variants are checked by the law
+            warmup_steps=rates.warmup,
+        )
+        total = np.bincount(groups, raw_weight[where])
+        parts.append(
+            {
+                "curve": curve,
+                "observed": mean(target[where]),
+                "weight": total,
+                "rows": [where[groups == g] for g in range(groups[-1] + 1)],
+                **{k: mean(v[where]) for k, v in extra.items()},
+            }
+        )
+    size = {k: max(sizes(p["curve"])[k] for p in parts) for k in ("steps", "cells", "near", "far")}
+    stacked = _stack(parts, size, others)
+    copies, index = _copies(runs, per, known, lambda column: _run_labels(runs, names, column))
+    data = Data(stacked["inputs"], stacked["observed"], stacked["weight"], index)
+    rows = [r for p in parts for r in p["rows"]]
+    return Assembled(data, rows, names, copies, tuple(dict.fromkeys(notes)), peak)
+
+
+def _stack(parts: list[dict[str, Any]], size: dict[str, int], others: list[str]) -> dict[str, Any]:
+    steps = size["steps"]
+
+    def grow(x: np.ndarray, mode: str) -> np.ndarray:
+        width = (0, steps - len(x))
+        return np.pad(x, width, mode="edge") if mode == "edge" else np.pad(x, width)
+
+    curves = [pad(p["curve"], **size) for p in parts]
+    inputs: dict[str, Any] = {"curve": jax.tree.map(lambda *x: np.stack(x), *curves)}
+    inputs |= {k: np.stack([grow(p[k], "edge") for p in parts]) for k in others}
+    return {
+        "inputs": inputs,
+        "observed": np.stack([grow(p["observed"], "edge") for p in parts]),
+        "weight": np.stack([grow(p["weight"], "zero") for p in parts]),
+    }
+
+
+def _binned(step: np.ndarray, jumps: Sequence[int], bins: int | None) -> np.ndarray:
+    """Bin of each row, from 0, increasing: one a row, or consecutive rows together, never across a jump."""
+    n = len(step)
+    if bins is None or n <= bins:
+        return np.arange(n)
+    piece = np.searchsorted(np.asarray(jumps, dtype=float), step, side="right")
+    width = int(np.ceil(n / max(bins - len(jumps), 1)))
+    starts = np.r_[True, piece[1:] != piece[:-1]]
+    since = np.arange(n) - np.maximum.accumulate(np.where(starts, np.arange(n), 0))
+    return np.cumsum(starts | (since % width == 0)) - 1
+
+
+def _bin_mean(groups: np.ndarray, weight: np.ndarray) -> Any:
+    plain = np.where(weight > 0, weight, 0.0)
+    total = np.bincount(groups, plain)
+    empty = total == 0
+    count = np.bincount(groups)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        weighted = np.bincount(groups, plain * values) / np.where(empty, 1.0, total)
+        return np.where(empty, np.bincount(groups, values) / count, weighted)
+
+    return mean
+
+
+def _row_weights(runs: Runs, weights: str | np.ndarray, one: np.ndarray, run: np.ndarray) -> np.ndarray:
+    if not isinstance(weights, str):
+        given = np.asarray(weights, dtype=np.float64)
+        if given.shape != one.shape:
+            raise FitError(f"`fit(weights=...)` needs a weight for each of the {len(one)} rows; got shape {given.shape}.")
+    elif weights == "row":
+        return one
+    elif weights == "run":
+        _, code, count = np.unique(run, return_inverse=True, return_counts=True)
+        return len(run) / (len(count) * count[code])
+    else:
+        given = runs.column(weights)
+    if not np.isfinite(given).all() or (given < 0).any() or given.sum() == 0:
+        raise FitError("`fit(weights=...)` must be finite and at least 0, not all 0.")
+    return given
+
+
+def _copies(
+    runs: Runs, per: Mapping[str, str], known: Mapping[str, list[str]] | None, labels: Any
+) -> tuple[dict[str, list[str]], dict[str, np.ndarray]]:
+    copies: dict[str, list[str]] = {}
+    index: dict[str, np.ndarray] = {}
+    for param, column in per.items():
+        label = labels(column)
+        copies[param] = known[param] if known is not None else list(dict.fromkeys(label))
+        place = {v: i for i, v in enumerate(copies[param])}
+        unknown = [v for v in dict.fromkeys(label) if v not in place]
+        if unknown:
+            raise FitError(f"{runs.source}: no copy of `{param}` was fitted for {column} {unknown[0]!r}.")
+        index[param] = np.array([place[v] for v in label])
+    return copies, index
+
+
+def _run_labels(runs: Runs, names: list[str], column: str) -> np.ndarray:
+    if column == "run":
+        return np.array(trunks(runs, names))
+    first = {name: runs.of(name)[column].astype(str).unique() for name in names}
+    for name, values in first.items():
+        if len(values) != 1:
+            raise FitError(f"{runs.source}: column `{column}` must be constant within run {name!r}.")
+    return np.array([first[name][0] for name in names])
+
+
+def trunks(runs: Runs, names: list[str]) -> list[str]:
+    """For each run the first run with which it shares its first rows (same steps and losses): branches of one trunk are one run."""
+    seen: dict[Any, str] = {}
+    out = []
+    for name in names:
+        rows: pd.DataFrame = runs.of(name).head(5)
+        key = tuple(zip(rows["step"], rows["loss"], strict=True)) if "loss" in rows and len(rows) >= 5 else name
+        out.append(seen.setdefault(key, name))
+    return out
+
+
+def bucket(n: int, *, finest: int = 1) -> int:
+    """Smallest of 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, ... (four sizes an octave) that holds `n`."""
+    if n <= 4:
+        return max(n, finest)
+    octave = 2 ** (int(n - 1).bit_length() - 3)
+    return max(-(-n // octave) * octave, finest)
+
+
+def padded(parts: Sequence[Data]) -> list[Data]:
+    """The groups' data with equal shapes, each axis at a bucket's size, ready to stack. Padding repeats values and weighs 0."""
+    if "curve" not in parts[0].inputs:
+        rows = bucket(max(len(p.observed) for p in parts), finest=8)
+        return [_padded_rows(p, rows) for p in parts]
+    dims = [_curve_dims(p) for p in parts]
+    size = {k: bucket(max(d[k] for d in dims), finest=4 if k != "runs" else 1) for k in dims[0]}
+    return [_padded_curves(p, size) for p in parts]
+
+
+def _curve_dims(data: Data) -> dict[str, int]:
+    curve = data.inputs["curve"]
+    one = jax.tree.map(lambda x: x[0], curve)
+    return {"runs": data.observed.shape[0], **sizes(one)}
+
+
+def _padded_rows(data: Data, rows: int) -> Data:
+    def grow(x: np.ndarray) -> np.ndarray:
+        return np.pad(x, (0, rows - len(x)), mode="edge")
+
+    return Data(
+        {k: grow(v) for k, v in data.inputs.items()},
+        grow(data.observed),
+        np.pad(data.weight, (0, rows - len(data.weight))),
+        {k: grow(v) for k, v in data.copy.items()},
+    )
+
+
+def _padded_curves(data: Data, size: dict[str, int]) -> Data:
+    runs, steps = size["runs"], size["steps"]
+    count = data.observed.shape[0]
+    more = {k: v for k, v in size.items() if k != "runs"}
+    curves = [pad(jax.tree.map(lambda x, i=i: x[i], data.inputs["curve"]), **more) for i in range(count)]
+    curves += [curves[-1]] * (runs - count)
+
+    def grow(x: np.ndarray, *, zero: bool = False) -> np.ndarray:
+        width = [(0, runs - count), (0, steps - x.shape[1])]
+        return np.pad(x, width) if zero else np.pad(x, width, mode="edge")
+
+    inputs: dict[str, Any] = {k: grow(v) for k, v in data.inputs.items() if k != "curve"}
+    inputs["curve"] = jax.tree.map(lambda *x: np.stack(x), *curves)
+    copy = {k: np.pad(v, (0, runs - count), mode="edge") for k, v in data.copy.items()}
+    return dataclasses.replace(
+        data, inputs=inputs, observed=grow(data.observed), weight=grow(data.weight, zero=True), copy=copy
+    )

@@ -1,0 +1,441 @@
+"""`fit`: law, runs and objective in, a `Fit` out. A host function."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxlaws.errors import FitError, TracerError, nearest
+from jaxlaws.fitting import _clock
+from jaxlaws.fitting.assemble import Assembled, assemble, columns_of, numeric_columns, padded
+from jaxlaws.fitting.engine import (
+    AGREE,
+    Plan,
+    Problem,
+    boxes,
+    default_rungs,
+    layout_of,
+    limits,
+    remaining,
+    scaled_normal,
+    search_groups,
+    starting_points,
+)
+from jaxlaws.fitting.problem import Layout, unpack
+from jaxlaws.fitting.result import Fit, Fits, Value
+from jaxlaws.objectives import Normal, Objective, huber
+from jaxlaws.runs import Runs, read
+from jaxlaws.solvers import Descent, Rung, Solver, Status, frozen, levenberg_marquardt
+from jaxlaws.spec import Law, Param, find
+
+GROUPS = 8  # groups of one compiled batch: always this many, the last ones repeated, so that results do not depend on the batch
+CONDITION = 1e12
+SLOPPY = 1e-7  # eigenvalue of the scaled normal matrix, relative to the largest, below which parameters trade off
+
+
+def fit(
+    law: Law | str,
+    runs: Any,
+    *,
+    by: str | Sequence[str] | None = None,
+    objective: Objective | None = None,
+    weights: str | np.ndarray = "row",
+    starts: int | np.ndarray | None = None,
+    fix: Mapping[str, float] | None = None,
+    free: Sequence[str] = (),
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    priors: Mapping[str, Normal] | None = None,
+    share: Sequence[str] = (),
+    solver: Solver | None = None,
+    explore: Descent | None = None,
+    rungs: Sequence[Rung] | None = None,
+    seed: int = 0,
+    bins: int | None = 512,
+) -> Fit | Fits:
+    """Fit `law` to a run table, from many starts at once.
+
+    `runs` is anything `read` takes. `by` names columns whose groups are fitted apart, in compiled batches, and makes the result `Fits`; `share`
+    pools the named parameters over those groups. `weights` is "row", "run" (every run counts the same in sum), a column, or an array `(rows,)`. `fix`
+    holds parameters at values, `free` frees those that a law holds, `bounds` replaces boxes, `priors` adds normal priors. `starts` (256 for point laws,
+    32 for curve laws) is a number, or raw values `(starts, free parameters)`, which are used as they are. Curves logged at more than `bins`
+    points are averaged into so many bins, aligned to jumps of the learning rate; None keeps all.
+
+    Raises `FitError` or `TableError`, one sentence, for input that cannot be fitted; with `by`, a group that cannot be fitted has NaN parameters, a
+    status and a reason instead. Same seed, data and device kind: same bits.
+    """
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((runs, fix, bounds, starts))):
+        raise TracerError("`fit` is a host function; inside jit, vmap or grad use `fitting.solve`.")
+    began = time.perf_counter()
+    law = find(law)
+    table = read(runs)
+    by = (by,) if isinstance(by, str) else tuple(by or ())
+    share = (share,) if isinstance(share, str) else tuple(share)
+    for column in [*columns_of(law), *by]:
+        if column not in table.frame.columns:
+            table.column(column)  # raises, naming the nearest
+    table = table.checked(numeric_columns(law))
+    fix = {k: float(v) for k, v in (fix or {}).items()}
+    settings = _Settings(
+        law=law,
+        params=boxes(law, fix=fix, free=free, bounds=bounds or {}),
+        fix=fix,
+        objective=huber() if objective is None else objective,
+        weights=weights,
+        starts=(32 if law.is_curve else 256) if starts is None else starts,
+        priors=dict(priors or {}),
+        solver=levenberg_marquardt() if solver is None else solver,
+        explore=explore,
+        rungs=None if rungs is None else tuple(rungs),
+        seed=seed,
+        bins=bins,
+    )
+    for name in [*settings.priors, *share]:
+        free_names = {k for k, p in settings.params.items() if p.fixed is None and p.reference is None}
+        if name not in free_names:
+            raise FitError(f"`fit`: {nearest(name, free_names, what='free parameter')}")
+    if share and not by:
+        raise FitError("`fit(share=...)` pools parameters over groups: name the groups by `by=`.")
+    with jax.enable_x64(True), _clock.compiling() as compiled:
+        if not by:
+            fits = _fit_groups(settings, [((), table)], (), alone=True)
+        elif share:
+            fits = _fit_shared(settings, table, by, share)
+        else:
+            fits = _fit_groups(settings, _groups(table, by), by, alone=False)
+        total = time.perf_counter() - began
+        seconds = {"compile": min(compiled(), total), "run": max(total - compiled(), 0.0)}
+    done = [_with(f, seconds=seconds) for f in fits]
+    return Fits(done) if by else done[0]
+
+
+@dataclass(frozen=True)
+class _Settings:
+    law: Law
+    params: Mapping[str, Param]
+    fix: Mapping[str, float]
+    objective: Objective
+    weights: str | np.ndarray
+    starts: int | np.ndarray
+    priors: Mapping[str, Normal]
+    solver: Solver
+    explore: Descent | None
+    rungs: tuple[Rung, ...] | None
+    seed: int
+    bins: int | None
+
+    def plan(self, layout: Layout, starts: int) -> Plan:
+        rungs = self.rungs or default_rungs(self.solver, starts)
+        linear = isinstance(self.starts, int | np.integer)
+        return Plan(self.law, layout, self.solver, rungs, self.explore, linear)
+
+    def per(self) -> dict[str, str]:
+        return {k: p.per for k, p in self.params.items() if p.per is not None and p.fixed is None}
+
+
+def _groups(table: Runs, by: Sequence[str]) -> list[tuple[tuple[Any, ...], Runs]]:
+    """Rows of each group, keys in order of first appearance."""
+    frame = table.frame
+    codes = frame.groupby(list(by), sort=False, dropna=False).ngroup().to_numpy()
+    order = np.argsort(codes, kind="stable")
+    out = []
+    for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+        mask = np.zeros(len(frame), dtype=bool)
+        mask[rows] = True
+        key = tuple(v.item() if isinstance(v, np.generic) else v for v in (frame[c].iloc[rows[0]] for c in by))
+        out.append((key, table.select(mask)))
+    return out
+
+
+def _fit_groups(
+    settings: _Settings, groups: list[tuple[tuple[Any, ...], Runs]], by: tuple[str, ...], *, alone: bool
+) -> list[Fit]:
+    """Each group apart; those whose padded shapes agree share compiled batches."""
+    fits: dict[int, Fit] = {}
+    ready: list[_Group] = []
+    for i, (key, table) in enumerate(groups):
+        try:
+            ready.append(_prepare(settings, i, key, table))
+        except FitError as error:
+            if alone:
+                raise
+            fits[i] = _failed(settings, table, key, by, Status.too_few_rows, str(error))
+    batches: dict[Any, list[_Group]] = {}
+    for group in ready:
+        shapes = tuple(x.shape for x in jax.tree.leaves(group.problem))
+        batches.setdefault((group.layout, shapes), []).append(group)
+    for batch in batches.values():
+        size = 1 if alone else GROUPS
+        for begin in range(0, len(batch), size):
+            part = batch[begin : begin + size]
+            full = part + [part[-1]] * (size - len(part))
+            plan = settings.plan(part[0].layout, len(part[0].starts))
+            problems = jax.tree.map(lambda *x: np.stack(x), *[g.problem for g in full])
+            found = jax.device_get(search_groups(plan, problems, np.stack([g.starts for g in full])))
+            for j, group in enumerate(part):
+                one = jax.tree.map(lambda x, j=j: x[j], found)
+                fits[group.index] = _finished(settings, group, one, by, alone=alone)
+    return [fits[i] for i in range(len(groups))]
+
+
+@dataclass(frozen=True)
+class _Group:
+    index: int
+    key: tuple[Any, ...]
+    table: Runs
+    assembled: Assembled
+    layout: Layout
+    problem: Problem
+    starts: np.ndarray
+
+
+def _prepare(
+    settings: _Settings, index: int, key: tuple[Any, ...], table: Runs, per: Mapping[str, str] | None = None
+) -> _Group:
+    law = settings.law
+    assembled = assemble(
+        law, table, weights=settings.weights, bins=settings.bins, per=settings.per() if per is None else per
+    )
+    copies = {k: len(v) for k, v in assembled.copies.items()}
+    layout = layout_of(law, settings.params, copies)
+    if not layout:
+        raise FitError(f"`fit`: every parameter of `{law.name}` is fixed; free one to fit.")
+    priors = _priors(settings, layout)
+    _enough_rows(settings, table, assembled, layout, priors)
+    low, high, floor = limits(layout, settings.params)
+    fixed: dict[str, float] = {}
+    for name, param in settings.params.items():
+        if name in settings.fix:
+            fixed[name] = settings.fix[name]
+        elif param.fixed is not None:
+            fixed[name] = param.fixed
+        elif param.reference == "peak_lr":
+            fixed[name] = assembled.peak
+    problem = Problem(
+        data=padded([assembled.data])[0],
+        fixed=fixed,
+        objective=settings.objective,
+        priors=priors,
+        low=low,
+        high=high,
+        floor=floor,
+    )
+    problem = jax.tree.map(lambda x: np.asarray(x) if np.asarray(x).dtype.kind in "iub" else np.asarray(x, np.float64), problem)
+    starts = starting_points(law, layout, settings.params, settings.starts, settings.seed)
+    return _Group(index, key, table, assembled, layout, problem, starts)
+
+
+def _priors(settings: _Settings, layout: Layout) -> dict[str, Normal]:
+    names = {slot.name for slot in layout}
+    own = {k: Normal(*p.prior) for k, p in settings.params.items() if p.prior is not None and k in names}
+    merged = own | settings.priors
+    unit = settings.objective.unit
+    return {k: Normal(v.mean, v.sd, unit if v.residual is None else v.residual) for k, v in merged.items()}
+
+
+def _enough_rows(
+    settings: _Settings, table: Runs, assembled: Assembled, layout: Layout, priors: Mapping[str, Normal]
+) -> None:
+    law = settings.law
+    names = [n for n in columns_of(law) if n in table.frame.columns]
+    distinct = len(table.frame[names].drop_duplicates())
+    known = sum(slot.copies for slot in layout if slot.name in priors)
+    wanted = sum(slot.copies for slot in layout) - known
+    if distinct < wanted or float(np.sum(assembled.data.weight > 0)) < wanted:
+        raise FitError(
+            f"{table.source}: {len(table)} rows, {distinct} of them distinct, are too few for the {wanted} free parameters of "
+            f"`{law.name}`; give more rows or hold some with `--fix`."
+        )
+
+
+def _finished(settings: _Settings, group: _Group, found: Any, by: tuple[str, ...], *, alone: bool) -> Fit:
+    minimum = found.best
+    best = float(minimum.objective)
+    problem = group.problem
+    stuck = np.asarray(frozen(minimum.x, minimum.gradient, problem.low, problem.high))
+    names = [slot.name for slot in group.layout for _ in range(slot.copies)]
+    if not np.isfinite(best):
+        reason = "no start gave a finite objective; check units and bounds."
+        return _give_up(settings, group, by, Status.non_finite, reason, alone)
+    keep = ~stuck
+    unit, flat = (np.asarray(v) for v in scaled_normal(minimum.normal, keep))
+    value, vector = np.linalg.eigh(unit[np.ix_(keep, keep)])
+    kept = [n for n, k in zip(names, keep, strict=True) if k]
+    diagonal = np.diagonal(minimum.normal)
+    blind = [n for n, k, d in zip(names, keep, diagonal, strict=True) if k and d <= 1e-20 * diagonal.max()]
+    condition = float(value[-1] / max(value[0], 1e-300)) if len(value) else 1.0
+    if bool(flat) or condition > CONDITION:
+        who = tuple(blind) or _involved(vector[:, 0], kept)
+        noun = "parameter" if len(who) == 1 else "parameters"
+        reason = f"rank-deficient: the rows do not determine {noun} {', '.join(who)} of `{settings.law.name}`"
+        reason += "; a run whose learning rate falls would" if settings.law.is_curve else "; more varied inputs would"
+        return _give_up(settings, group, by, Status.rank_deficient, reason + ", or hold some with `--fix`.", alone)
+    sloppy = tuple(dict.fromkeys(_involved(vector[:, i], kept) for i in range(len(value)) if value[i] < SLOPPY * value[-1]))
+    left = float(remaining(minimum, unit, keep))
+    status = Status.stalled if left > 1e-6 else Status.at_bound if stuck.any() else Status.converged
+    return _record(
+        settings,
+        group,
+        by,
+        status=status,
+        params=_values(settings, group, np.asarray(minimum.x)),
+        objective=best,
+        agree=float(np.mean(np.asarray(found.objectives) <= AGREE * best + 1e-300)),
+        remaining=left,
+        at_bound=tuple(dict.fromkeys(n for n, s in zip(names, stuck, strict=True) if s)),
+        condition=condition,
+        trade_offs=tuple(t for t in sloppy if len(t) > 1),
+    )
+
+
+def _involved(vector: np.ndarray, names: Sequence[str]) -> tuple[str, ...]:
+    big = np.abs(vector) > 0.25 * np.abs(vector).max()
+    return tuple(dict.fromkeys(n for n, b in zip(names, big, strict=True) if b))
+
+
+def _values(settings: _Settings, group: _Group, x: np.ndarray) -> dict[str, Value]:
+    free = {k: np.asarray(v) for k, v in unpack(group.layout, list(x)).items()}
+    out: dict[str, Value] = {}
+    for name in settings.law.params:
+        if name not in free:
+            out[name] = float(group.problem.fixed[name])
+        elif name in group.assembled.copies:
+            values = np.atleast_1d(free[name])
+            out[name] = {label: float(v) for label, v in zip(group.assembled.copies[name], values, strict=True)}
+        else:
+            out[name] = float(free[name])
+    return out
+
+
+def _give_up(
+    settings: _Settings, group: _Group, by: tuple[str, ...], status: Status, reason: str, alone: bool
+) -> Fit:
+    if alone:
+        raise FitError(f"{group.table.source}: {reason}")
+    return _failed(settings, group.table, group.key, by, status, reason, group)
+
+
+def _failed(
+    settings: _Settings,
+    table: Runs,
+    key: tuple[Any, ...],
+    by: tuple[str, ...],
+    status: Status,
+    reason: str,
+    group: _Group | None = None,
+) -> Fit:
+    group = group or _Group(0, key, table, Assembled(None, [], []), (), None, np.empty((0, 0)))  # type: ignore[arg-type]  # only its table is read
+    nan = float("nan")
+    return _record(
+        settings,
+        group,
+        by,
+        status=status,
+        reason=reason,
+        params=dict.fromkeys(settings.law.params, nan),
+        objective=nan,
+        agree=0.0,
+        remaining=nan,
+        at_bound=(),
+        condition=nan,
+        trade_offs=(),
+    )
+
+
+def _record(settings: _Settings, group: _Group, by: tuple[str, ...], *, reason: str = "", **outcome: Any) -> Fit:
+    law, table = settings.law, group.table
+    inputs = [n for n in numeric_columns(law, observed=False) if n in table.frame.columns]
+    free = {slot.name for slot in layout_of(law, settings.params, {})}
+    notes = [f.message for f in table.findings] + list(group.assembled.notes)
+    labels = {}
+    for name in group.assembled.copies:
+        index = group.assembled.data.copy[name]
+        owners = group.assembled.runs
+        labels[name] = {run: group.assembled.copies[name][int(i)] for run, i in zip(owners, index, strict=True)}
+    return Fit(
+        law=law,
+        fixed=tuple(n for n in law.params if n not in free),
+        reason=reason,
+        objective_spec=str(settings.objective),
+        weights=settings.weights if isinstance(settings.weights, str) else "given",
+        rows=len(table),
+        runs=tuple(table.names),
+        starts=len(group.starts),
+        largest={n: float(table.column(n).max()) for n in inputs},
+        source=table.source,
+        data_hash=table.sha256,
+        key=group.key,
+        by=by,
+        labels=labels,
+        priors={} if group.problem is None else {k: (float(v.mean), float(v.sd), float(v.residual)) for k, v in group.problem.priors.items()},
+        seed=settings.seed,
+        notes=tuple(dict.fromkeys(notes)),
+        versions=_versions(),
+        **outcome,
+    )
+
+
+def _fit_shared(settings: _Settings, table: Runs, by: tuple[str, ...], share: Sequence[str]) -> list[Fit]:
+    """One joint problem: shared parameters once, the others with a copy for each group."""
+    groups = _groups(table, by)
+    column = "jaxlaws_group"
+    label = np.empty(len(table), dtype=object)
+    run = table.frame["run"].astype(str).to_numpy().astype(object)
+    for i, (_, part) in enumerate(groups):
+        rows = table.frame.index.isin(part.frame.index)
+        label[rows] = str(i)
+    if settings.law.is_curve:
+        both = {(r, g) for r, g in zip(run, label, strict=True)}
+        if len(both) > len(set(run)):
+            raise FitError(f"`fit(share=...)`: a run of {table.source} has rows in several groups of {', '.join(by)}.")
+    joint = _dataclass_replace(table, frame=table.frame.assign(**{column: label}))
+    names = [k for k, p in settings.params.items() if p.fixed is None and p.reference is None and k not in share]
+    per = dict.fromkeys(names, column) | {k: v for k, v in settings.per().items() if k not in share}
+    group = _prepare(settings, 0, (), joint, per)
+    plan = settings.plan(group.layout, len(group.starts))
+    stacked = jax.tree.map(lambda x: x[None], group.problem)
+    found = jax.device_get(search_groups(plan, stacked, group.starts[None]))
+    whole = _finished(settings, group, jax.tree.map(lambda x: x[0], found), by, alone=True)
+    fits = []
+    for i, (key, part) in enumerate(groups):
+        params = {k: v[str(i)] if isinstance(v, dict) and per.get(k) == column else v for k, v in whole.params.items()}
+        own = {k: v for k, v in whole.labels.items() if per.get(k) != column}
+        fits.append(
+            _with(
+                whole,
+                params=params,
+                key=key,
+                by=by,
+                shared=tuple(share),
+                rows=len(part),
+                runs=tuple(part.names),
+                labels=own,
+                notes=(*whole.notes, f"fitted jointly with {len(groups) - 1} other groups: the objective is that of all"),
+            )
+        )
+    return fits
+
+
+def _with(record: Any, **changes: Any) -> Any:
+    return _dataclass_replace(record, **changes)
+
+
+def _dataclass_replace(record: Any, **changes: Any) -> Any:
+    import dataclasses
+
+    return dataclasses.replace(record, **changes)
+
+
+def _versions() -> dict[str, str]:
+    out = {}
+    for name in ("jaxlaws", "jax", "numpy"):
+        try:
+            out[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            out[name] = "unknown"
+    return out

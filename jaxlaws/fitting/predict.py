@@ -1,0 +1,178 @@
+"""What a fitted law says of other inputs, other runs, other schedules; and how wrong it is where the outcome is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from jaxlaws.errors import FitError, TracerError
+from jaxlaws.fitting.assemble import assemble, numeric_columns, padded
+from jaxlaws.fitting.problem import Data, predictions
+from jaxlaws.runs import Runs, read
+from jaxlaws.schedules import Schedule, parse
+from jaxlaws.schedules.curve import Curve
+from jaxlaws.spec import Law
+
+if TYPE_CHECKING:
+    from jaxlaws.fitting.result import Fit
+
+
+def predict(
+    fit: Fit,
+    runs: Any = None,
+    *,
+    branch_of: str | Mapping[str, str] | None = None,
+    schedule: Schedule | str | np.ndarray | None = None,
+    at: Any = None,
+    **inputs: Any,
+) -> np.ndarray:
+    """Predictions as float64, one a row.
+
+    Point laws take inputs by keyword (`N=7e10, D=1.4e12`, numbers or arrays that broadcast) or a table. Curve laws take a table with run, step and learning
+    rate, or `schedule=` with steps `at=` (default: up to 200 steps spread over the schedule). `branch_of` names, for a law with a shift for each run, the fitted run whose trunk a
+    new run continues: one name for all, or a mapping; a fitted run's own rows use its own shift, other runs none.
+    """
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((runs, inputs))):
+        raise TracerError("`predict` is a host function; inside jit, vmap or grad call the law: `fit.law(..., **params)`.")
+    with jax.enable_x64(True):
+        if schedule is not None:
+            return _along(fit, schedule, at, branch_of, inputs)
+        if runs is None:
+            return _at(fit, inputs)
+        return _table(fit, read(runs), branch_of)
+
+
+def score(fit: Fit, runs: Runs, *, branch_of: str | Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Errors of predictions on rows with known outcome: rows, mae, rmse, mape, worst (largest relative error), r2; the same by run, and their mean over runs."""
+    runs = read(runs).checked(numeric_columns(fit.law))
+    predicted = predict(fit, runs, branch_of=branch_of)
+    observed = runs.column(fit.law.output.symbol)
+    keep = np.isfinite(predicted) if fit.law.is_curve else np.ones(len(observed), dtype=bool)
+    name = runs.frame["run"].astype(str).to_numpy()
+    by_run = {run: _errors(predicted[keep & (name == run)], observed[keep & (name == run)]) for run in runs.names}
+    pooled = _errors(predicted[keep], observed[keep])
+    if not fit.law.is_curve:
+        return pooled | {"by_run": by_run, "run_mean": {}} if len(by_run) < len(observed) else pooled | {"by_run": {}, "run_mean": {}}
+    mean = {k: float(np.mean([e[k] for e in by_run.values()])) for k in pooled if k != "rows"}
+    return pooled | {"by_run": by_run, "run_mean": mean}
+
+
+def _errors(predicted: np.ndarray, observed: np.ndarray) -> dict[str, Any]:
+    error = predicted - observed
+    relative = np.abs(error / np.where(observed == 0, np.nan, observed))
+    spread = float(np.sum((observed - observed.mean()) ** 2)) if len(observed) else 0.0
+    return {
+        "rows": len(observed),
+        "mae": float(np.mean(np.abs(error))),
+        "rmse": float(np.sqrt(np.mean(error**2))),
+        "mape": float(np.mean(relative)),
+        "worst": float(np.max(relative)),
+        "r2": float(1.0 - np.sum(error**2) / spread) if spread > 0 else float("nan"),
+    }
+
+
+@partial(jax.jit, static_argnums=0)
+def _evaluate(law: Law, params: Mapping[str, Any], data: Data) -> Any:
+    return predictions(law, params, data)
+
+
+def _table(fit: Fit, runs: Runs, branch_of: str | Mapping[str, str] | None) -> np.ndarray:
+    law = fit.law
+    runs = runs.checked(numeric_columns(law, observed=False))
+    per = {k: "run" for k, v in fit.params.items() if isinstance(v, dict)}
+    assembled = assemble(law, runs, weights="row", bins=None, per={}, observed=False)
+    data = assembled.data
+    params, copy = _copied(fit, assembled.runs, per, branch_of)
+    data = Data(data.inputs, data.observed, data.weight, copy)
+    whole = padded([data])[0]
+    values = np.asarray(_evaluate(law, params, jax.tree.map(np.asarray, whole)))
+    if not law.is_curve:
+        return values[: len(runs)]
+    out = np.full(len(runs), np.nan)
+    count = (data.weight > 0).sum(axis=1)
+    flat = np.concatenate([values[i, : count[i]] for i in range(len(assembled.runs))])
+    for rows, value in zip(assembled.rows, flat, strict=True):
+        out[rows] = value
+    return out
+
+
+def _copied(
+    fit: Fit, runs: list[str], per: Mapping[str, str], branch_of: str | Mapping[str, str] | None
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Parameters with their copies as arrays, a last copy for runs that have none, and the copy of each run."""
+    params: dict[str, Any] = {}
+    copy: dict[str, np.ndarray] = {}
+    for name, value in fit.params.items():
+        if not isinstance(value, dict):
+            params[name] = np.float64(value)
+            continue
+        labels = list(value)
+        unseen = fit.priors.get(name, (0.0,))[0]
+        params[name] = np.array([*value.values(), unseen])
+        known = fit.labels.get(name, {})
+        chosen = [_label(run, known, value, branch_of) for run in runs]
+        copy[name] = np.array([labels.index(c) if c is not None else len(labels) for c in chosen])
+    if branch_of is not None and not per:
+        raise FitError(f"`predict(branch_of=...)`: `{fit.law.name}` was fitted without a shift for each run; free one first.")
+    return params, copy
+
+
+def _label(
+    run: str, known: Mapping[str, str], value: Mapping[str, float], branch_of: str | Mapping[str, str] | None
+) -> str | None:
+    trunk = branch_of if isinstance(branch_of, str) else (branch_of or {}).get(run)
+    if trunk is None:
+        return known.get(run)
+    label = known.get(trunk, trunk)
+    if label not in value:
+        raise FitError(f"`predict(branch_of=...)`: run {trunk!r} was not fitted; fitted were {', '.join(known) or ', '.join(value)}.")
+    return label
+
+
+def _at(fit: Fit, inputs: Mapping[str, Any]) -> np.ndarray:
+    law = fit.law
+    if law.is_curve:
+        raise FitError(f"`predict`: `{law.name}` needs a table of runs or `schedule=`.")
+    if set(inputs) != set(law.inputs):
+        raise FitError(f"`predict`: `{law.name}` needs {', '.join(law.inputs)}; got {', '.join(inputs) or 'nothing'}.")
+    arrays = np.broadcast_arrays(*[np.asarray(inputs[k], dtype=np.float64) for k in law.inputs])
+    flat = {k: a.ravel() for k, a in zip(law.inputs, arrays, strict=True)}
+    for name, value in flat.items():
+        if not np.isfinite(value).all() or (value <= 0).any():
+            raise FitError(f"`predict`: {name} must be finite and above 0.")
+    data = Data(flat, np.ones_like(arrays[0].ravel()), np.ones_like(arrays[0].ravel()), {})
+    params, _ = _copied(fit, [], {}, None)
+    return np.asarray(_evaluate(law, params, data)).reshape(arrays[0].shape)
+
+
+def _along(
+    fit: Fit, schedule: Schedule | str | np.ndarray, at: Any, branch_of: Any, inputs: Mapping[str, Any]
+) -> np.ndarray:
+    law = fit.law
+    if not law.is_curve:
+        raise FitError(f"`predict(schedule=...)`: `{law.name}` does not see learning rates; give {', '.join(law.inputs)}.")
+    schedule = parse(schedule) if isinstance(schedule, str) else schedule
+    steps = steps_of(schedule) if at is None else np.atleast_1d(np.asarray(at))
+    curve = Curve.of(schedule, at=steps, warmup=law.options.get("warmup", "counted"))  # type: ignore[arg-type]  # variants are checked by the law
+    per = {k: "run" for k, v in fit.params.items() if isinstance(v, dict)}
+    params, copy = _copied(fit, ["new run"], per, branch_of)
+    one = jax.tree.map(lambda x: np.asarray(x)[None], curve)
+    more = {k: np.broadcast_to(np.asarray(v, dtype=np.float64), (1, len(steps))) for k, v in inputs.items()}
+    missing = [k for k in law.inputs if k != "curve" and k not in more]
+    if missing:
+        raise FitError(f"`predict(schedule=...)`: `{law.name}` also needs {', '.join(missing)}.")
+    ones = np.ones((1, len(steps)))
+    whole = padded([Data({"curve": one, **more}, ones, ones, copy)])[0]
+    return np.asarray(_evaluate(law, params, whole))[0, : len(steps)]
+
+
+def steps_of(schedule: Any) -> np.ndarray:
+    """Up to 200 steps spread over a schedule, its last included."""
+    total = schedule.total if isinstance(schedule, Schedule) else len(schedule) - 1
+    if total is None:
+        raise FitError(f"schedule `{schedule}` has no end; give `total=` or the steps by `at=`.")
+    return np.unique(np.round(np.linspace(0, total, min(200, total) + 1)[1:]).astype(int))

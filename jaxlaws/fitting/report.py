@@ -1,0 +1,73 @@
+"""A fit as text for the terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from jaxlaws.solvers import Status
+
+if TYPE_CHECKING:
+    from jaxlaws.fitting.result import Fit
+
+_MEANING = {
+    Status.converged: "converged",
+    Status.at_bound: "converged, with a parameter on its bound",
+    Status.stalled: "stalled: no further descent was found, yet the gradient is not small",
+    Status.rank_deficient: "failed: the data do not determine every parameter",
+    Status.too_few_rows: "failed: too few rows",
+    Status.non_finite: "failed: no start gave a finite objective",
+}
+
+
+def report(fit: Fit) -> str:
+    """Parameters, how far the starts agree, and what to distrust, at most 100 columns wide."""
+    head = f"{fit.law.label} fitted to {fit.source}"
+    if fit.key:
+        head += " [" + ", ".join(f"{k}={v}" for k, v in zip(fit.by, fit.key, strict=True)) + "]"
+    lines = [head, f"  {_MEANING[fit.status]}" + (f": {fit.reason}" if fit.status.failed else "")]
+    shown = ", ".join(fit.runs[:4]) + (", ..." if len(fit.runs) > 4 else "")
+    what = f"{fit.rows} rows of {len(fit.runs)} runs" + (f" ({shown})" if fit.law.is_curve else "")
+    lines.append(f"  {what}; objective {fit.objective:.7g} ({fit.objective_spec}, weights by {fit.weights})")
+    lines.append(f"  {fit.agree:.0%} of {fit.starts} starts agree within 1 % of the best objective")
+    lines.append("")
+    lines += ["  " + line for line in _parameters(fit)]
+    warnings = _warnings(fit)
+    if warnings:
+        lines.append("")
+    for warning in warnings:
+        lines += textwrap.wrap(warning, 96, initial_indent="  ! ", subsequent_indent="    ")
+    return "\n".join(lines)
+
+
+def _parameters(fit: Fit) -> list[str]:
+    width = max(map(len, fit.params))
+    lines = []
+    for name, value in fit.params.items():
+        unit = fit.law.params[name].unit
+        tags = [unit] if unit else []
+        tags += ["fixed"] if name in fit.fixed else []
+        tags += ["shared"] if name in fit.shared else []
+        tags += ["on its bound"] if name in fit.at_bound else []
+        if isinstance(value, dict):
+            shown = ", ".join(f"{k} {v:.4g}" for k, v in value.items())
+        else:
+            shown = f"{value:<12.6g}"
+        lines.append(f"{name:<{width}}  {shown}  {', '.join(tags)}".rstrip())
+    return lines
+
+
+def _warnings(fit: Fit) -> list[str]:
+    out = []
+    for names in fit.trade_offs:
+        out.append(f"{_listed(names)} are not separately identified: other values fit these rows as well. Trust predictions near the data, not these numbers.")
+    if fit.agree < 0.05 and fit.starts >= 16 and not fit.status.failed:
+        out.append(f"only {fit.agree:.0%} of the starts agree: a lower minimum may exist; try more starts.")
+    if fit.at_bound:
+        out.append(f"{_listed(fit.at_bound)} ended on the bound of the box; widen it with bounds= if that makes no sense.")
+    out += fit.notes
+    return out
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -1,0 +1,40 @@
+"""Kaplan's joint law of model size and data."""
+
+from __future__ import annotations
+
+from jaxlaws.laws.power import KAPLAN, KAPLAN_BIBTEX
+from jaxlaws.spec import exponent, law, positive, power, quantity
+
+
+@law(
+    inputs={"N": quantity.PARAMETERS, "D": quantity.TOKENS},
+    output=quantity.LOSS,
+    params={
+        "Nc": positive(start=(1e11, 1e16), unit="parameters"),
+        "Dc": positive(start=(1e11, 1e15), unit="tokens"),
+        "alpha_N": exponent(start=(0.02, 0.4)),
+        "alpha_D": exponent(start=(0.02, 0.4)),
+    },
+    source=KAPLAN,
+    bibtex=KAPLAN_BIBTEX,
+    constants={
+        "kaplan": (
+            "Table 2: WebText2, 1024-token context, N without embeddings, nats/token",
+            {"Nc": 6.4e13, "Dc": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103},
+        ),
+    },
+    limits=(
+        "No irreducible loss: it goes to 0 with growing N and D.",
+        "The constants of Kaplan's other joint fits (of N and steps) differ: never mix them.",
+    ),
+)
+def kaplan_nd(N, D, *, Nc, Dc, alpha_N, alpha_D):
+    r"""Loss of an `N`-parameter model trained on `D` tokens until it stops improving: $[(N_c/N)^{\alpha_N/\alpha_D} + D_c/D]^{\alpha_D}$.
+
+    `N` excludes embeddings. `Nc` and `Dc` are the size and data at which each term alone gives a loss of 1; `alpha_N` and `alpha_D` are the
+    exponents of either alone.
+
+    >>> float(kaplan_nd.constants["kaplan"](N=1e9, D=22e9)).__round__(4)
+    2.3693
+    """
+    return power(power(Nc / N, alpha_N / alpha_D) + Dc / D, alpha_D)

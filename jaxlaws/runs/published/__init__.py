@@ -1,0 +1,43 @@
+"""Other people's public runs by name, as they published them: fetched once, checked by sha256, in canonical columns.
+
+| name                 | what it is                                                                      | to fit         |
+|----------------------|---------------------------------------------------------------------------------|----------------|
+| `chinchilla_epoch`   | 240 final losses over N and D, read off a figure; `_all` has 5 more            | `chinchilla`   |
+| `gadre_overtraining` | 104 over-trained models, 8 validation losses, errors on 46 tasks               | `overtraining` |
+| `lr_schedules`       | 235 training logs: WSD and cosine over peaks, horizons and cooldowns           | curve laws     |
+| `mpl_curves`         | 27 loss curves: 3 model sizes under 9 schedules                                | curve laws     |
+| `steplaw`            | 1,911 final losses over peak rate, batch, N, D; `_all` adds mixtures of experts | `step_law`     |
+
+Files come from their pinned upstream address (needs `pip install jaxlaws[data]`), or from the folder that the environment
+variable `JAXLAWS_DATA_DIR` names, which then is used alone. The licences are those of the authors.
+"""
+
+from __future__ import annotations
+
+from jaxlaws.errors import DataError, nearest
+from jaxlaws.runs.published import chinchilla_epoch, gadre_overtraining, lr_schedules, mpl_curves, steplaw
+from jaxlaws.runs.table import Runs
+
+__all__ = ["LOADERS", "names", "published"]
+
+LOADERS = {
+    "chinchilla_epoch": chinchilla_epoch.load,
+    "chinchilla_epoch_all": chinchilla_epoch.load_all,
+    "gadre_overtraining": gadre_overtraining.load,
+    "lr_schedules": lr_schedules.load,
+    "mpl_curves": mpl_curves.load,
+    "steplaw": steplaw.load,
+    "steplaw_all": steplaw.load_all,
+}
+
+
+def published(name: str) -> Runs:
+    """Table of the public data set `name`. Raises `DataError` when it cannot be had here."""
+    if name not in LOADERS:
+        raise DataError(f"`published({name!r})`: {nearest(name, LOADERS, what='data set')}")
+    return LOADERS[name]()
+
+
+def names() -> list[str]:
+    """Names of the public data sets."""
+    return sorted(LOADERS)

@@ -1,0 +1,68 @@
+"""A run table from wherever it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from jaxlaws.runs.door import admit
+from jaxlaws.runs.published import published
+from jaxlaws.runs.rates import RateOptions, warmup_option
+from jaxlaws.runs.readers import load
+from jaxlaws.runs.shipped import shipped
+from jaxlaws.runs.table import Runs
+
+
+def read(
+    source: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+    policies: Mapping[str, str] | None = None,
+    schedules: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    warmup: str | None = None,
+    lr_after_step: bool = False,
+) -> Runs:
+    """Checked table of the runs in `source`: a file (CSV, TSV, JSON lines, Parquet), a folder of Parquet files, a URL of
+    one of these, a pandas, polars or Arrow table, a mapping of columns, `shipped:NAME` or `published:NAME`.
+
+    - `columns` names the source's column behind a quantity: `{"N": "params_total"}`. Others are found by their usual names.
+    - `units` says what a quantity is in where that is not the library's own unit: `{"loss": "bits", "D": "billions"}`.
+    - `policies` says what to do about what the door finds: `{"nonfinite": "drop"}`; see `jaxlaws.runs.checks`.
+    - `schedules` gives exact learning rates by run: a schedule, a spec, rates at steps 0, 1, ..., n, or a function of the
+      step; or the path of a TOML file of specs.
+    - `warmup` is the warm-up before the first logged learning rate, `"2160"` or `"2160:cosine"`.
+    - `lr_after_step` says that the logged rate is the one set after a step's update, which the next step uses.
+
+    >>> read({"N": [1e8, 1e9], "D": [2e9, 2e10], "loss": [3.1, 2.5]}).names
+    ['row 1', 'row 2']
+    """
+    told = RateOptions(warmup_option(warmup), lr_after_step)
+    options: dict[str, Any] = {"columns": columns, "units": units, "policies": policies, "schedules": schedules}
+    ready = source if isinstance(source, Runs) else _by_name(source)
+    if ready is None:
+        frame, name, stem = load(source)
+        return admit(frame, name, stem=stem, rate_options=told, **options)
+    if not any(options.values()) and told == RateOptions():
+        return ready
+    return _again(ready, told, options)
+
+
+def _by_name(source: Any) -> Runs | None:
+    if isinstance(source, str) and source.startswith("published:"):
+        return published(source.removeprefix("published:"))
+    if isinstance(source, str) and source.startswith("shipped:"):
+        return shipped(source.removeprefix("shipped:"))
+    return None
+
+
+def _again(ready: Runs, told: RateOptions, options: Mapping[str, Any]) -> Runs:
+    """A table that came with its own options, with the caller's put over them."""
+    own = ready.rate_options
+    rates = RateOptions(told.warmup or own.warmup, told.after_step or own.after_step)
+    policies = {**ready.policies, **(options["policies"] or {})}
+    told_again = {**options, "policies": policies}
+    runs = admit(ready.frame, ready.source, rate_options=rates, findings=ready.findings, **told_again)
+    return replace(runs, schedules={**ready.schedules, **runs.schedules}, whole=ready.whole)

@@ -1,0 +1,128 @@
+"""A checked run table: long form, one row an observation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxlaws.errors import TableError, nearest
+from jaxlaws.runs.checks import Finding, check_columns
+from jaxlaws.runs.columns import losses_in, numbers
+from jaxlaws.runs.expression import evaluate
+from jaxlaws.runs.rates import RateOptions, Rates, rates_of
+from jaxlaws.schedules import Schedule
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Runs:
+    """Rows of one or many runs, with canonical column names, and what is known of each run's learning rate.
+
+    `frame` keeps the number of the row in the source (from 1) as its index `row`. Made by `read`; `where`, `select` and
+    `checked` return new tables, and the learning rate of a run is always read off all its rows, chosen or not.
+    """
+
+    frame: pd.DataFrame
+    source: str
+    schedules: Mapping[str, Schedule | np.ndarray] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    rate_options: RateOptions = RateOptions()
+    policies: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+    whole: Runs | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __repr__(self) -> str:
+        return f"Runs({self.source!r}, {len(self.names)} runs, {len(self)} rows, columns {list(self.frame.columns)})"
+
+    @property
+    def names(self) -> list[str]:
+        """Runs in order of first appearance."""
+        return list(self._positions)
+
+    def where(self, expression: str) -> Runs:
+        """Rows for which `expression` is true, such as `size == "25M" and step < 24000`; possibly none."""
+        return self.select(self.mask(expression))
+
+    def mask(self, expression: str) -> np.ndarray:
+        """Which rows `expression` is true for, of shape `(rows,)`."""
+        names = {column: quantity for quantity, column in self.origins.items() if column not in self.frame.columns}
+        return evaluate(expression, self.frame, other_names=names)
+
+    def select(self, mask: np.ndarray) -> Runs:
+        """Rows where `mask` is true."""
+        return replace(self, frame=self.frame[np.asarray(mask, dtype=bool)], whole=self.whole or self)
+
+    def column(self, name: str) -> np.ndarray:
+        """Column `name` as float64 of shape `(rows,)`."""
+        if name not in self.frame.columns:
+            raise TableError(self._no_column(name))
+        return numbers(self.frame[name], name, self.source)
+
+    def of(self, run: str) -> pd.DataFrame:
+        """Rows of one run."""
+        if run not in self._positions:
+            raise TableError(f"{self.source}: {nearest(run, self._positions, what='run')}")
+        return self.frame.iloc[self._positions[run]]
+
+    def rates(self, run: str) -> Rates:
+        """Learning rate at every step of `run` up to its last row here, and how it is known."""
+        rows = self.of(run)
+        if "step" not in rows.columns:
+            raise TableError(self._no_column("step"))
+        return rates_of(self, run, last=int(rows["step"].max()))
+
+    def checked(self, columns: Sequence[str]) -> Runs:
+        """The table after the door's checks on exactly the columns that are going to be used."""
+        return check_columns(self, columns, self.policies)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what the table says: columns by name, numbers as float64, anything else as text, in row order."""
+        digest = hashlib.sha256()
+        for name in sorted(self.frame.columns, key=str):
+            digest.update(json.dumps(str(name)).encode())
+            digest.update(_content(self.frame[name]))
+        return digest.hexdigest()
+
+    @cached_property
+    def _positions(self) -> dict[str, np.ndarray]:
+        codes, names = self.frame["run"].factorize()
+        order = np.argsort(codes, kind="stable")
+        edges = np.searchsorted(codes[order], np.arange(1, len(names)))
+        return dict(zip(map(str, names), np.split(order, edges), strict=True)) if len(names) else {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A few runs picked out of a large table travel to a worker without the rest of it.
+        state = {key: value for key, value in self.__dict__.items() if key != "_positions"}
+        state["schedules"] = {run: self.schedules[run] for run in self.names if run in self.schedules}
+        if self.whole is not None:
+            same_runs = self.whole.frame["run"].isin(self.names).to_numpy()
+            state["whole"] = replace(self.whole, frame=self.whole.frame[same_runs], findings=())
+        return state
+
+    def _no_column(self, name: str) -> str:
+        candidates = losses_in(list(self.frame.columns)) if name == "loss" else []
+        if candidates:
+            known = ", ".join(f"`{c}`" for c in candidates)
+            return f"{self.source}: no column `loss`, but {known}; choose with `--column loss={candidates[0]}`."
+        text = nearest(name, map(str, self.frame.columns), what="column")
+        hint = " N, D and C are never derived from each other." if name in ("N", "D", "C") else ""
+        return f"{self.source}: {text} Name the one that is meant with `--column {name}=COLUMN`.{hint}"
+
+
+def _content(values: pd.Series) -> bytes:
+    if values.dtype.kind in "iufb":
+        numeric = values.to_numpy(dtype="<f8", na_value=np.nan) + 0.0  # one zero, one nan
+        return np.where(np.isnan(numeric), np.nan, numeric).tobytes()
+    return json.dumps([None if missing else str(v) for v, missing in zip(values, values.isna(), strict=True)]).encode()

@@ -1,0 +1,371 @@
+"""What a law may see of a run's learning rate: `Curve`, with its three kinds of sums."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxlaws.errors import ScheduleError
+from jaxlaws.schedules import _cells
+from jaxlaws.schedules._schedule import Schedule
+
+Warmup = Literal["counted", "excluded", "peak"]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Node:
+    """One change of the learning rate, or a merged group of them. Arrays of one shape.
+
+    `drop` is lr[k-1] - lr[k] with its sign (0 in padding), `before` and `lr` are lr[k-1] and lr[k], `step` is k, `area` is
+    the sum of the rate before k, `seen` is the first step from which the node is looked at.
+    """
+
+    drop: Any
+    before: Any
+    lr: Any
+    step: Any
+    area: Any
+    seen: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Since:
+    """What has passed from a node to a logged step, both ends included: `area` (sum of the rate) and `steps`."""
+
+    area: Any
+    steps: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Curve:
+    """A run's learning rate at its logged steps, `(steps,)`, and the sums over what lies before each of them.
+
+    `step`, `lr`, `area` (sum of the rate over steps 1..step) and `batch` (tokens) are what formulas use; `start` is the
+    rate at step 0, the state before the first update. `of` and `on_grid` construct one. Curves of equal shapes
+    stack: a law written for one curve is `vmap`ped over many.
+    """
+
+    step: Any
+    lr: Any
+    area: Any
+    batch: Any
+    start: Any
+    far: Node  # (1, nodes)
+    near: Node  # (cells, nodes a cell)
+    grid_lr: Any  # (cells,) rate at the end of each cell
+    grid_area: Any
+    grid_step: Any
+    quad_weight: Any  # (cells, 2) steps that each quadrature point stands for
+    quad_lr: Any
+    quad_step: Any
+    cell: Any  # (steps,) the cell that ends at each logged step
+
+    @staticmethod
+    def of(
+        schedule: Schedule | Callable[[Any], Any] | np.ndarray,
+        at: Any,
+        *,
+        batch: Any = None,
+        warmup: Warmup = "counted",
+        warmup_steps: int | None = None,
+        exact: bool = False,
+    ) -> Curve:
+        """Curve of a schedule at logged steps `at`, on the host, in float64 under x64.
+
+        `schedule` is a function of the step or an array with the rate of steps 0, 1, 2, ... `warmup` names how a law counts
+        the climb: `counted` as it is, `excluded` without its (negative) drops, `peak` as if it had been at its last rate. `exact`
+        keeps every change as its own node. Raises `ScheduleError` when `at` is not whole, increasing and at least 1.
+        """
+        logged = _whole_steps(at)
+        lr = _per_step(schedule, int(logged[-1]))
+        climb = _warmup_steps(schedule, lr) if warmup_steps is None else warmup_steps
+        return _curve(lr, logged, batch, climb, warmup, exact)
+
+    @staticmethod
+    def on_grid(edges: Any, lr: Any, *, at: Any = None, batch: Any = None) -> Curve:
+        """Curve of a rate that is linear between static steps `edges`, from 0 on, with rates `lr`, which may be traced.
+
+        Differentiable in `lr`, shape `(edges,)`. `at` (default: all edges after 0) must be edges. A step's change belongs to the
+        cell that it ends in, so `lr[0]` is the rate before the first update.
+        """
+        edges = np.asarray(edges)
+        if edges.ndim != 1 or len(edges) < 2 or edges[0] != 0 or not np.array_equal(edges, np.round(edges)):
+            raise ScheduleError("`Curve.on_grid(edges=...)` must be whole steps that start at 0.")
+        logged = _whole_steps(edges[1:] if at is None else at)
+        if not np.isin(logged, edges).all():
+            raise ScheduleError("`Curve.on_grid(at=...)` must be among the edges.")
+        edges = edges[edges <= logged[-1]].astype(np.int64)
+        return _curve_on_grid(edges, jnp.asarray(lr)[: len(edges)], logged, batch)
+
+    def anneal(self, kernel: Callable[[Node, Since], Any]) -> Any:
+        """Sum over the changes before each logged step of drop x `kernel(node, since)`, shape `(steps,)`.
+
+        `kernel` is any elementwise function; `node` and `since` broadcast against `(steps, nodes)`.
+        """
+        near = jax.tree.map(lambda x: x[self.cell], self.near)
+        return self._sum(kernel, self.far) + self._sum(kernel, near)
+
+    def _sum(self, kernel: Callable[[Node, Since], Any], node: Node) -> Any:
+        if node.drop.shape[-1] == 0:
+            return jnp.zeros_like(self.lr)
+        live = (self.step[:, None] >= node.seen) & (node.drop != 0)
+        # Masked pairs get harmless values before any arithmetic: a NaN times 0 is a NaN, in the gradient too.
+        since = Since(
+            jnp.where(live, self.area[:, None] - node.area, 1.0), jnp.where(live, self.step[:, None] - node.step + 1.0, 1.0)
+        )
+        return jnp.sum(jnp.where(live, node.drop * kernel(node, since), 0.0), axis=-1)
+
+    def relax(
+        self,
+        rate: Any,
+        *,
+        weight: Callable[[Node], Any] | None = None,
+        clock: Literal["area", "steps"] = "area",
+        of: Callable[[Any], Any] | None = None,
+    ) -> Any:
+        """Sum over the changes of drop x weight x exp(-rate x since), in time linear in the steps.
+
+        `rate` is a number, giving `(steps,)`, or `(rates,)`, giving `(steps, rates)`; `weight` a function of the node that broadcasts to
+        (cells, nodes) or, with several rates, (cells, nodes, rates). `of` is an increasing function of the rate whose changes are summed instead.
+        """
+        rate = jnp.asarray(rate, dtype=self.lr.dtype)
+        rates = jnp.atleast_1d(rate)
+        node, live = self.near, self.near.drop != 0
+        drop = node.drop if of is None else _changes(of, node, live)
+        end = self.grid_area if clock == "area" else self.grid_step
+        begun = node.area if clock == "area" else node.step - 1.0
+        passed = jnp.where(live, end[:, None] - begun, 0.0)
+        lively = jnp.exp(-rates[None, None, :] * passed[:, :, None])
+        if weight is not None:
+            w = weight(node)
+            lively = lively * (w[:, :, None] if w.ndim == 2 else w)
+        gain = jnp.sum(jnp.where(live[:, :, None], drop[:, :, None] * lively, 0.0), axis=1)
+        elapsed = jnp.diff(end, prepend=jnp.zeros_like(end[:1]))
+        decay = jnp.exp(-rates[None, :] * elapsed[:, None])
+        level = _recur(decay, gain)[self.cell]
+        return level if rate.ndim else level[:, 0]
+
+    def integral(self, f: Callable[[Any, Any], Any]) -> Any:
+        """Sum of `f(lr, step)` over steps 1..step for each logged step, shape `(steps,)`; `f` is elementwise and smooth."""
+        live = self.quad_weight > 0
+        lr, step = jnp.where(live, self.quad_lr, 1.0), jnp.where(live, self.quad_step, 1.0)
+        parts = jnp.sum(jnp.where(live, self.quad_weight * f(lr, step), 0.0), axis=-1)
+        return jnp.cumsum(parts)[self.cell]
+
+
+def _changes(of: Callable[[Any], Any], node: Node, live: Any) -> Any:
+    """Changes of `of(lr)` at each node: its difference where the rate jumps, its slope times the drop where it creeps.
+
+    The difference of two nearly equal powers has no correct digits in float32; the slope has no meaning across a jump.
+    """
+    before, after = jnp.where(live, node.before, 1.0), jnp.where(live, node.lr, 1.0)
+    jump = jnp.abs(before - after) > 0.02 * jnp.maximum(before, after)
+    middle = jnp.where(jump, 1.0, 0.5 * (before + after))
+    _, slope = jax.jvp(of, (middle,), (jnp.ones_like(middle),))
+    step = before - after
+    # A merged node carries the drop of many steps; its difference counts in proportion.
+    share = node.drop / jnp.where(live & (step != 0), step, 1.0)
+    difference = of(jnp.where(jump, before, 1.0)) - of(jnp.where(jump, after, 1.0))
+    return jnp.where(live, jnp.where(jump, difference * share, slope * node.drop), 0.0)
+
+
+def _recur(decay: Any, gain: Any) -> Any:
+    """h[i] = decay[i] h[i-1] + gain[i] from h[-1] = 0, along the first axis."""
+
+    def step(level: Any, now: Any) -> tuple[Any, Any]:
+        level = now[0] * level + now[1]
+        return level, level
+
+    return jax.lax.scan(step, jnp.zeros_like(gain[0]), (decay, gain))[1]
+
+
+def pad(curve: Curve, *, steps: int, cells: int, near: int, far: int) -> Curve:
+    """`curve` with its axes padded to these sizes; the padding repeats the last step and weighs nothing."""
+
+    def grow(x: Any, *sizes: int, fill: Any = None) -> np.ndarray:
+        x = np.asarray(x)
+        for axis, size in enumerate(sizes):
+            width = [(0, 0)] * x.ndim
+            width[axis] = (0, size - x.shape[axis])
+            edge = fill is None and x.shape[axis] > 0
+            x = np.pad(x, width, mode="edge") if edge else np.pad(x, width, constant_values=fill or 0)
+        return x
+
+    def grow_node(node: Node, *sizes: int) -> Node:
+        return Node(**{f.name: grow(getattr(node, f.name), *sizes, fill=0.0 if f.name == "drop" else 1.0) for f in dataclasses.fields(Node)})
+
+    rows = ("step", "lr", "area", "batch", "cell")
+    ends = ("grid_lr", "grid_area", "grid_step")
+    return Curve(
+        **{name: grow(getattr(curve, name), steps) for name in rows},
+        **{name: grow(getattr(curve, name), cells) for name in ends},
+        start=np.asarray(curve.start),
+        far=grow_node(curve.far, 1, far),
+        near=grow_node(curve.near, cells, near),
+        quad_weight=grow(curve.quad_weight, cells, 2, fill=0.0),
+        quad_lr=grow(curve.quad_lr, cells, 2, fill=1.0),
+        quad_step=grow(curve.quad_step, cells, 2, fill=1.0),
+    )
+
+
+def sizes(curve: Curve) -> dict[str, int]:
+    """Axis sizes of a curve, as `pad` takes them."""
+    return {
+        "steps": curve.step.shape[0],
+        "cells": curve.near.drop.shape[0],
+        "near": curve.near.drop.shape[1],
+        "far": curve.far.drop.shape[1],
+    }
+
+
+def _whole_steps(at: Any) -> np.ndarray:
+    steps = np.atleast_1d(np.asarray(at, dtype=np.float64))
+    if steps.ndim != 1 or len(steps) == 0 or not np.array_equal(steps, np.round(steps)) or steps[0] < 1:
+        raise ScheduleError("`Curve.of(at=...)` must be whole steps of at least 1; step 0 is before the first update.")
+    if (np.diff(steps) <= 0).any():
+        raise ScheduleError("`Curve.of(at=...)` must increase.")
+    return steps.astype(np.int64)
+
+
+def _per_step(schedule: Any, last: int) -> np.ndarray:
+    if isinstance(schedule, Schedule):
+        lr = schedule.as_array(last)
+    elif callable(schedule):
+        lr = np.broadcast_to(np.asarray(schedule(np.arange(last + 1)), dtype=np.float64), (last + 1,))
+    else:
+        lr = np.asarray(schedule, dtype=np.float64)
+    if lr.ndim != 1 or len(lr) <= last:
+        raise ScheduleError(f"`Curve.of` needs a rate for every step 0..{last}; got {lr.shape[0] if lr.ndim else 0}.")
+    lr = lr[: last + 1]
+    if not np.isfinite(lr).all() or (lr < 0).any() or lr.max() <= 0:
+        raise ScheduleError("`Curve.of` needs finite rates of at least 0, some above 0.")
+    return lr
+
+
+def _warmup_steps(schedule: Any, lr: np.ndarray) -> int:
+    """Steps of the warm-up: what the schedule says, else the length of a climb that begins below half the peak."""
+    if isinstance(schedule, Schedule) and "warmup" in schedule.args:
+        return int(schedule.args["warmup"])
+    fall = np.flatnonzero(np.diff(lr) < 0)
+    top = int(np.argmax(lr[: fall[0] + 1])) if len(fall) else int(np.argmax(lr))
+    return top if lr[0] < 0.5 * lr[top] else 0
+
+
+def _curve(lr: np.ndarray, logged: np.ndarray, batch: Any, climb: int, warmup: str, exact: bool) -> Curve:
+    climb = min(climb, len(lr) - 1)
+    if warmup == "peak":
+        lr = lr.copy()
+        lr[:climb] = lr[climb]
+    elif warmup not in ("counted", "excluded"):
+        raise ScheduleError(f"`Curve.of(warmup=...)` must be counted, excluded or peak; got {warmup!r}.")
+    drop = np.concatenate([[0.0], lr[:-1] - lr[1:]])
+    if warmup == "excluded":
+        drop[: climb + 1] = 0.0
+    area = np.concatenate([[0.0], np.cumsum(lr[1:])])
+    starts_low = lr[0] < 0.1 * lr.max()
+    edges = np.arange(logged[-1] + 1) if exact else _cells.edges_of(lr, logged, grade_start=starts_low)
+    first, last = edges[:-1, None] + 1, edges[1:, None]
+    panels = _cells.panels_of(edges, panels=1 if exact else _cells.panels_needed(edges))
+    near, far = _cells.gauss(drop, *panels), _cells.gauss(drop, first, last)
+    quad = _cells.gauss(np.ones_like(lr), first, last)
+
+    def node(points: _cells.Points, seen: np.ndarray) -> Node:
+        k = points.step
+        at = np.arange(len(lr))
+        return Node(
+            drop=points.weight,
+            before=np.interp(k - 1.0, at, lr),
+            lr=np.interp(k, at, lr),
+            step=k,
+            area=np.interp(k - 1.0, at, area),
+            seen=np.broadcast_to(seen, k.shape).astype(np.float64),
+        )
+
+    far_node = node(far, edges[1:, None] + 1.0)
+    used = far_node.drop != 0
+    return Curve(
+        step=logged.astype(np.float64),
+        lr=lr[logged],
+        area=area[logged],
+        batch=_per_row(batch, len(logged)),
+        start=np.asarray(lr[0]),
+        far=jax.tree.map(lambda x: x[used][None, :], far_node),
+        near=node(near, edges[:-1, None] + 1.0),
+        grid_lr=lr[edges[1:]],
+        grid_area=area[edges[1:]],
+        grid_step=edges[1:].astype(np.float64),
+        quad_weight=quad.weight,
+        quad_lr=np.interp(quad.step, np.arange(len(lr)), lr),
+        quad_step=quad.step,
+        cell=np.searchsorted(edges[1:], logged),
+    )
+
+
+def _curve_on_grid(given: np.ndarray, lr: Any, logged: np.ndarray, batch: Any) -> Curve:
+    """As `_curve`, with positions fixed beforehand: between two edges every step changes the rate by the same amount."""
+    edges = _cells.graded(np.union1d(given, _cells.growing(int(given[1]))), logged)
+    dtype = lr.dtype
+    owner = np.searchsorted(given, edges[1:], side="left") - 1  # the given interval that holds each cell
+    length = np.diff(given)
+    slope = jnp.diff(lr) / length.astype(dtype)  # change a step
+    left = given[:-1]
+    # Sum of the rate over steps 1..given[i]: an arithmetic series in each interval.
+    sums = jnp.concatenate(
+        [jnp.zeros(1, dtype), jnp.cumsum(length.astype(dtype) * lr[:-1] + slope * (length * (length + 1) / 2).astype(dtype))]
+    )
+
+    def rate(step: np.ndarray, own: np.ndarray) -> Any:
+        return lr[own] + slope[own] * (step - left[own]).astype(dtype)
+
+    def area(step: np.ndarray, own: np.ndarray) -> Any:
+        passed = step - left[own]
+        return sums[own] + lr[own] * passed.astype(dtype) + slope[own] * (passed * (passed + 1) / 2).astype(dtype)
+
+    panels = _cells.panels_of(edges, panels=_cells.panels_needed(edges))
+    ones = np.ones(int(edges[-1]) + 1)
+    near = _cells.gauss(ones, *panels)
+    cell_points = _cells.gauss(ones, edges[:-1, None] + 1, edges[1:, None])
+
+    def node(points: _cells.Points, seen: np.ndarray) -> Node:
+        own = np.broadcast_to(owner[:, None], points.step.shape)
+        return Node(
+            drop=-slope[own] * points.weight.astype(dtype),
+            before=rate(points.step - 1.0, own),
+            lr=rate(points.step, own),
+            step=jnp.asarray(points.step, dtype),
+            area=area(points.step - 1.0, own),
+            seen=jnp.asarray(np.broadcast_to(seen, points.step.shape), dtype),
+        )
+
+    end_owner = owner
+    logged_owner = np.maximum(np.searchsorted(given, logged, side="left") - 1, 0)
+    far = node(cell_points, edges[1:, None] + 1.0)
+    return Curve(
+        step=jnp.asarray(logged, dtype),
+        lr=rate(logged, logged_owner),
+        area=area(logged, logged_owner),
+        batch=jnp.asarray(_per_row(batch, len(logged)), dtype),
+        start=lr[0],
+        far=jax.tree.map(lambda x: x.reshape(1, -1), far),
+        near=node(near, edges[:-1, None] + 1.0),
+        grid_lr=rate(edges[1:], end_owner),
+        grid_area=area(edges[1:], end_owner),
+        grid_step=jnp.asarray(edges[1:], dtype),
+        quad_weight=jnp.asarray(cell_points.weight, dtype),
+        quad_lr=rate(cell_points.step, np.broadcast_to(owner[:, None], cell_points.step.shape)),
+        quad_step=jnp.asarray(cell_points.step, dtype),
+        cell=jnp.asarray(np.searchsorted(edges[1:], logged)),
+    )
+
+
+def _per_row(batch: Any, rows: int) -> np.ndarray:
+    return np.broadcast_to(np.asarray(1.0 if batch is None else batch, dtype=np.float64), (rows,)).copy()

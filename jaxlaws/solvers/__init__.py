@@ -1,0 +1,43 @@
+"""Minimise the sum of squares of any pure residual, from many starts at once.
+
+| problem                                            | use                                    |
+|----------------------------------------------------|----------------------------------------|
+| a few parameters, smooth residuals (nearly always) | `levenberg_marquardt()`                |
+| a first-order method from optax                    | `descent(optax.adam(1e-2), steps=500)` |
+| many starts, most of them hopeless                 | `race(..., rungs=[Rung(...), ...])`    |
+| one unknown in one equation                        | `bracketed_root`                       |
+
+Solvers know no laws: they see a residual function and starts. Coordinates stay in a box; one on its bound is exactly there.
+"""
+
+from jaxlaws.solvers.descent import Descent, descent
+from jaxlaws.solvers.levenberg_marquardt import (
+    LevenbergMarquardt,
+    Minimum,
+    Residuals,
+    evaluate,
+    frozen,
+    jacobian,
+    levenberg_marquardt,
+)
+from jaxlaws.solvers.race import Race, Rung, Solver, race
+from jaxlaws.solvers.root import bracketed_root
+from jaxlaws.solvers.status import Status
+
+__all__ = [
+    "Descent",
+    "LevenbergMarquardt",
+    "Minimum",
+    "Race",
+    "Residuals",
+    "Rung",
+    "Solver",
+    "Status",
+    "bracketed_root",
+    "descent",
+    "evaluate",
+    "frozen",
+    "jacobian",
+    "levenberg_marquardt",
+    "race",
+]

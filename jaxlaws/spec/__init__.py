@@ -1,0 +1,43 @@
+"""What a law is: a pure function, and beside it its units, boxes, source and constants.
+
+| you want                                   | use                                              |
+|--------------------------------------------|--------------------------------------------------|
+| to write a law in Python                   | `@law(inputs=..., output=..., params=...)`       |
+| to write one in a string                   | `formula("E + A/N^alpha")`                       |
+| an amplitude, a scale, a floor             | `positive(start=(low, high))`                    |
+| an exponent                                | `exponent(start=(low, high))`                    |
+| a parameter of either sign                 | `real(start=(low, high), box=(low, high))`       |
+| one that is held unless freed              | `fixed(value, positive(...))`                    |
+| a value taken from the fitted runs         | `reference("peak_lr")`                           |
+| a law by its name                          | `catalogue["chinchilla"]`                        |
+| units of inputs and outputs                | `quantity.TOKENS`, `quantity.LOSS`, ...          |
+
+A law is written for one observation, or for one curve; `fitting` batches it.
+"""
+
+from jaxlaws.spec import quantity
+from jaxlaws.spec._numerics import power
+from jaxlaws.spec.catalogue import Catalogue, catalogue, find
+from jaxlaws.spec.formula import formula
+from jaxlaws.spec.law import Constants, Law, law
+from jaxlaws.spec.param import Param, exponent, fixed, positive, real, reference
+from jaxlaws.spec.quantity import Quantity
+
+__all__ = [
+    "Catalogue",
+    "Constants",
+    "Law",
+    "Param",
+    "Quantity",
+    "catalogue",
+    "exponent",
+    "find",
+    "fixed",
+    "formula",
+    "law",
+    "positive",
+    "power",
+    "quantity",
+    "real",
+    "reference",
+]

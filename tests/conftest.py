@@ -1,0 +1,49 @@
+"""What all tests share: strict numerics, the public data where they are, and a fresh interpreter."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import pytest
+
+import jaxlaws
+
+# Float32 unless the code under test asks for more; no silent change of dtype, no silent broadcast over a new axis.
+jax.config.update("jax_enable_x64", False)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder with the public data sets. A wrong path fails: a typo must not pass for a machine without data."""
+    named = os.environ.get("JAXLAWS_DATA_DIR")
+    if not named:
+        pytest.skip("needs the public data: set JAXLAWS_DATA_DIR to a local mirror of them")
+    assert Path(named).is_dir(), f"JAXLAWS_DATA_DIR={named} is no folder"
+    return Path(named)
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Callable[..., str]:
+    """Runs a fresh interpreter in an empty folder on the jaxlaws under test, and returns what it printed on stdout."""
+    package = str(Path(jaxlaws.__file__).parents[1])
+
+    def run(*arguments: str, **environment: str) -> str:
+        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return run

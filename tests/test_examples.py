@@ -1,0 +1,27 @@
+"""Every script under examples/ runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from jaxlaws.schedules import parse
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def test_training_script_writes_curves_and_the_facts_about_them(python, tmp_path):
+    python(str(EXAMPLES / "train_tiny_transformers.py"), "--quick", "--out", str(tmp_path))
+
+    table = pd.read_parquet(tmp_path / "tiny_transformers.parquet")
+    facts = json.loads((tmp_path / "tiny_transformers.json").read_text())
+
+    assert {"run", "kind", "size", "N", "schedule", "lr_schedule", "batch", "seed"} <= set(table)
+    assert {"step", "D", "lr", "loss", "train_loss", "train_loss_smooth"} <= set(table)
+    assert table["step"].iloc[-1] == parse(table["lr_schedule"].iloc[0]).total
+    assert table["loss"].between(0.0, 6.0).all()  # log 256 = 5.5 nats a byte is knowing nothing
+    assert (table["D"] == table["step"] * table["batch"]).all()
+    assert [run["name"] for run in facts["runs"]] == list(table["run"].unique())
+    assert {"seconds", "corpus", "versions", "machine"} <= set(facts)
