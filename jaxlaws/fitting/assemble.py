@@ -26,15 +26,18 @@ BINS = 512  # a curve logged at more points is averaged into at most so many
 class Assembled:
     """Arrays of one group, unpadded, with what is needed to write predictions back.
 
-    `rows` are the table's row positions of each observation (a list each: bins hold several); `runs` the run of each curve.
+    `rows` are the table's row positions of each observation (a list each: bins hold several); `runs` the run of each curve (or row);
+    `schedules` says how each run's learning rate is known. `doubted` is `data` as it would be, were logged rates interpolated across
+    jumps; None where no jump was guessed.
     """
 
     data: Data
     rows: list[np.ndarray]
     runs: list[str]
     copies: Mapping[str, list[str]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    schedules: Mapping[str, str] = field(default_factory=dict)
     peak: float = 0.0
+    doubted: Data | None = None
 
 
 def columns_of(law: Law) -> list[str]:
@@ -105,7 +108,8 @@ def _curves(
     names = runs.names
     raw_weight = _row_weights(runs, weights, np.ones(len(runs)), run_of_row)
     parts: list[dict[str, Any]] = []
-    notes: list[str] = []
+    schedules: dict[str, str] = {}
+    doubts: list[Curve | None] = []
     peak = 0.0
     for name in names:
         where = np.flatnonzero((run_of_row == name) & (step >= 1))
@@ -113,37 +117,50 @@ def _curves(
             raise FitError(f"{runs.source}: run {name!r} has no row at step 1 or later; a curve law needs some.")
         where = where[np.argsort(step[where], kind="stable")]
         rates = runs.rates(name)
-        if rates.note:
-            notes.append(rates.note)
+        schedules[name] = rates.note
         peak = max(peak, float(rates.lr[: int(step[where[-1]]) + 1].max()))
         groups = _binned(step[where], rates.jumps, bins)
         mean = _bin_mean(groups, raw_weight[where])
-        curve = Curve.of(
-            rates.lr,
-            at=np.maximum.accumulate(np.round(mean(step[where]))),
-            batch=None if batch is None else mean(batch[where]),
-            warmup=law.options.get("warmup", "counted"),  # type: ignore[arg-type]  # variants are checked by the law
-            warmup_steps=rates.warmup,
-        )
-        total = np.bincount(groups, raw_weight[where])
+        at = np.round(mean(step[where]))
+
+        def curve(lr: np.ndarray, at: np.ndarray = at, warmup: int = rates.warmup, mean: Any = mean, where: Any = where) -> Curve:
+            convention: Any = law.options.get("warmup", "counted")
+            tokens = None if batch is None else mean(batch[where])
+            return Curve.of(lr, at=at, batch=tokens, warmup=convention, warmup_steps=warmup)
+
         parts.append(
             {
-                "curve": curve,
+                "curve": curve(rates.lr),
                 "observed": mean(target[where]),
-                "weight": total,
+                "weight": np.bincount(groups, raw_weight[where]),
                 "rows": [where[groups == g] for g in range(groups[-1] + 1)],
                 **{k: mean(v[where]) for k, v in extra.items()},
             }
         )
-    size = {k: max(sizes(p["curve"])[k] for p in parts) for k in ("steps", "cells", "near", "far")}
-    stacked = _stack(parts, size, others)
+        guessed = rates.guess > 0 and rates.source == "logged"
+        doubts.append(curve(_interpolated(rates.lr, rates.jumps, step[where])) if guessed else None)
+    stacked = _stack(parts, others)
     copies, index = _copies(runs, per, known, lambda column: _run_labels(runs, names, column))
     data = Data(stacked["inputs"], stacked["observed"], stacked["weight"], index)
+    doubted = None
+    if any(d is not None for d in doubts):
+        other = _stack([p | {"curve": d or p["curve"]} for p, d in zip(parts, doubts, strict=True)], others)
+        doubted = dataclasses.replace(data, inputs=other["inputs"])
     rows = [r for p in parts for r in p["rows"]]
-    return Assembled(data, rows, names, copies, tuple(dict.fromkeys(notes)), peak)
+    return Assembled(data, rows, names, copies, schedules, peak, doubted)
 
 
-def _stack(parts: list[dict[str, Any]], size: dict[str, int], others: list[str]) -> dict[str, Any]:
+def _interpolated(lr: np.ndarray, jumps: Sequence[int], logged: np.ndarray) -> np.ndarray:
+    """`lr` with a straight line across each guessed jump, from the logged step before it."""
+    out = lr.copy()
+    for jump in jumps:
+        before = int(logged[logged < jump].max(initial=0))
+        out[before : jump + 1] = np.linspace(lr[before], lr[jump], jump - before + 1)
+    return out
+
+
+def _stack(parts: list[dict[str, Any]], others: list[str]) -> dict[str, Any]:
+    size = {k: max(sizes(p["curve"])[k] for p in parts) for k in ("steps", "cells", "near", "past")}
     steps = size["steps"]
 
     def grow(x: np.ndarray, mode: str) -> np.ndarray:

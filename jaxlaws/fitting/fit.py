@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import time
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ from jaxlaws.fitting.engine import (
     search_groups,
     starting_points,
 )
+from jaxlaws.fitting.predict import evaluate
 from jaxlaws.fitting.problem import Layout, unpack
 from jaxlaws.fitting.result import Fit, Fits, Value
 from jaxlaws.objectives import Normal, Objective, huber
@@ -36,7 +38,6 @@ from jaxlaws.spec import Law, Param, find
 
 GROUPS = 8  # groups of one compiled batch: always this many, the last ones repeated, so that results do not depend on the batch
 CONDITION = 1e12
-SLOPPY = 1e-7  # eigenvalue of the scaled normal matrix, relative to the largest, below which parameters trade off
 
 
 def fit(
@@ -110,7 +111,7 @@ def fit(
             fits = _fit_groups(settings, _groups(table, by), by, alone=False)
         total = time.perf_counter() - began
         seconds = {"compile": min(compiled(), total), "run": max(total - compiled(), 0.0)}
-    done = [_with(f, seconds=seconds) for f in fits]
+    done = [dataclasses.replace(f, seconds=seconds) for f in fits]
     return Fits(done) if by else done[0]
 
 
@@ -275,7 +276,6 @@ def _finished(settings: _Settings, group: _Group, found: Any, by: tuple[str, ...
         reason = f"rank-deficient: the rows do not determine {noun} {', '.join(who)} of `{settings.law.name}`"
         reason += "; a run whose learning rate falls would" if settings.law.is_curve else "; more varied inputs would"
         return _give_up(settings, group, by, Status.rank_deficient, reason + ", or hold some with `--fix`.", alone)
-    sloppy = tuple(dict.fromkeys(_involved(vector[:, i], kept) for i in range(len(value)) if value[i] < SLOPPY * value[-1]))
     left = float(remaining(minimum, unit, keep))
     status = Status.stalled if left > 1e-6 else Status.at_bound if stuck.any() else Status.converged
     return _record(
@@ -284,13 +284,59 @@ def _finished(settings: _Settings, group: _Group, found: Any, by: tuple[str, ...
         by,
         status=status,
         params=_values(settings, group, np.asarray(minimum.x)),
+        guesses=_guesses(settings, group, np.asarray(minimum.x)),
         objective=best,
         agree=float(np.mean(np.asarray(found.objectives) <= AGREE * best + 1e-300)),
         remaining=left,
         at_bound=tuple(dict.fromkeys(n for n, s in zip(names, stuck, strict=True) if s)),
         condition=condition,
-        trade_offs=tuple(t for t in sloppy if len(t) > 1),
+        trade_offs=_trade_offs(settings, group, minimum, keep, kept),
     )
+
+
+def _trade_offs(
+    settings: _Settings, group: _Group, minimum: Any, keep: np.ndarray, names: Sequence[str]
+) -> tuple[tuple[str, ...], ...]:
+    """Sets of parameters that move along a valley: far less certain together than each alone, and uncertain indeed."""
+    normal = np.asarray(minimum.normal)[np.ix_(keep, keep)]
+    inverse = np.linalg.inv(normal)
+    rows = float(np.sum(group.problem.data.weight > 0))
+    noise = 2.0 * float(minimum.objective) / max(rows - len(names), 1.0)
+    # Rows of one curve are no independent observations: at a lag-one correlation of .8 they tell a ninth of what they seem to.
+    error = np.sqrt(noise * np.diagonal(inverse) * (9.0 if settings.law.is_curve else 1.0))
+    inflation = np.sqrt(np.diagonal(inverse) * np.diagonal(normal))
+    correlation = inverse / np.sqrt(np.outer(np.diagonal(inverse), np.diagonal(inverse)))
+    close = (np.abs(correlation) > 0.8) & (np.minimum.outer(inflation, inflation) > 20.0)
+    out: list[tuple[str, ...]] = []
+    left = list(range(len(names)))
+    while left:
+        linked = {left[0]}
+        while grown := {j for i in linked for j in left if close[i, j]} - linked:
+            linked |= grown
+        left = [i for i in left if i not in linked]
+        if len(linked) > 1 and max(error[i] for i in linked) > 0.25:
+            out.append(tuple(dict.fromkeys(names[i] for i in sorted(linked))))
+    return tuple(out)
+
+
+def _guesses(settings: _Settings, group: _Group, x: np.ndarray) -> list[str]:
+    """What the guessed places of jumps in logged learning rates are worth: predictions, were the rate interpolated instead."""
+    doubted = group.assembled.doubted
+    if doubted is None:
+        return []
+    values = {k: np.asarray(v) for k, v in unpack(group.layout, list(x)).items()}
+    params = {**group.problem.fixed, **values}
+    here = np.asarray(evaluate(settings.law, params, group.problem.data))
+    there = np.asarray(evaluate(settings.law, params, padded([doubted])[0]))
+    live = group.problem.data.weight > 0
+    worth = np.where(live, np.abs(here - there), 0.0).max(axis=1)
+    runs = group.assembled.runs
+    return [
+        f"run {run!r}: its learning rate jumps between logged steps; the jump is put at the later one, and interpolating "
+        f"instead would move predictions by up to {nats:.2g}. Give the exact schedule if you have it."
+        for run, nats in zip(runs, worth, strict=False)
+        if nats > 0
+    ]
 
 
 def _involved(vector: np.ndarray, names: Sequence[str]) -> tuple[str, ...]:
@@ -347,11 +393,13 @@ def _failed(
     )
 
 
-def _record(settings: _Settings, group: _Group, by: tuple[str, ...], *, reason: str = "", **outcome: Any) -> Fit:
+def _record(
+    settings: _Settings, group: _Group, by: tuple[str, ...], *, reason: str = "", guesses: Sequence[str] = (), **outcome: Any
+) -> Fit:
     law, table = settings.law, group.table
     inputs = [n for n in numeric_columns(law, observed=False) if n in table.frame.columns]
     free = {slot.name for slot in layout_of(law, settings.params, {})}
-    notes = [f.message for f in table.findings] + list(group.assembled.notes)
+    notes = [*(f.message for f in table.findings), *guesses]
     labels = {}
     for name in group.assembled.copies:
         index = group.assembled.data.copy[name]
@@ -375,6 +423,7 @@ def _record(settings: _Settings, group: _Group, by: tuple[str, ...], *, reason: 
         priors={} if group.problem is None else {k: (float(v.mean), float(v.sd), float(v.residual)) for k, v in group.problem.priors.items()},
         seed=settings.seed,
         notes=tuple(dict.fromkeys(notes)),
+        schedules=group.assembled.schedules,
         versions=_versions(),
         **outcome,
     )
@@ -384,16 +433,14 @@ def _fit_shared(settings: _Settings, table: Runs, by: tuple[str, ...], share: Se
     """One joint problem: shared parameters once, the others with a copy for each group."""
     groups = _groups(table, by)
     column = "jaxlaws_group"
-    label = np.empty(len(table), dtype=object)
-    run = table.frame["run"].astype(str).to_numpy().astype(object)
-    for i, (_, part) in enumerate(groups):
-        rows = table.frame.index.isin(part.frame.index)
-        label[rows] = str(i)
+    codes = table.frame.groupby(list(by), sort=False, dropna=False).ngroup()
+    label = codes.astype(str).to_numpy(dtype=object)
+    run = table.frame["run"].astype(str).to_numpy()
     if settings.law.is_curve:
         both = {(r, g) for r, g in zip(run, label, strict=True)}
         if len(both) > len(set(run)):
             raise FitError(f"`fit(share=...)`: a run of {table.source} has rows in several groups of {', '.join(by)}.")
-    joint = _dataclass_replace(table, frame=table.frame.assign(**{column: label}))
+    joint = dataclasses.replace(table, frame=table.frame.assign(**{column: label}))
     names = [k for k, p in settings.params.items() if p.fixed is None and p.reference is None and k not in share]
     per = dict.fromkeys(names, column) | {k: v for k, v in settings.per().items() if k not in share}
     group = _prepare(settings, 0, (), joint, per)
@@ -406,7 +453,7 @@ def _fit_shared(settings: _Settings, table: Runs, by: tuple[str, ...], share: Se
         params = {k: v[str(i)] if isinstance(v, dict) and per.get(k) == column else v for k, v in whole.params.items()}
         own = {k: v for k, v in whole.labels.items() if per.get(k) != column}
         fits.append(
-            _with(
+            dataclasses.replace(
                 whole,
                 params=params,
                 key=key,
@@ -419,16 +466,6 @@ def _fit_shared(settings: _Settings, table: Runs, by: tuple[str, ...], share: Se
             )
         )
     return fits
-
-
-def _with(record: Any, **changes: Any) -> Any:
-    return _dataclass_replace(record, **changes)
-
-
-def _dataclass_replace(record: Any, **changes: Any) -> Any:
-    import dataclasses
-
-    return dataclasses.replace(record, **changes)
 
 
 def _versions() -> dict[str, str]:

@@ -76,7 +76,8 @@ def _errors(predicted: np.ndarray, observed: np.ndarray) -> dict[str, Any]:
 
 
 @partial(jax.jit, static_argnums=0)
-def _evaluate(law: Law, params: Mapping[str, Any], data: Data) -> Any:
+def evaluate(law: Law, params: Mapping[str, Any], data: Data) -> Any:
+    """Law at every observation of padded data, compiled once a shape."""
     return predictions(law, params, data)
 
 
@@ -89,7 +90,7 @@ def _table(fit: Fit, runs: Runs, branch_of: str | Mapping[str, str] | None) -> n
     params, copy = _copied(fit, assembled.runs, per, branch_of)
     data = Data(data.inputs, data.observed, data.weight, copy)
     whole = padded([data])[0]
-    values = np.asarray(_evaluate(law, params, jax.tree.map(np.asarray, whole)))
+    values = np.asarray(evaluate(law, params, jax.tree.map(np.asarray, whole)))
     if not law.is_curve:
         return values[: len(runs)]
     out = np.full(len(runs), np.nan)
@@ -146,7 +147,7 @@ def _at(fit: Fit, inputs: Mapping[str, Any]) -> np.ndarray:
             raise FitError(f"`predict`: {name} must be finite and above 0.")
     data = Data(flat, np.ones_like(arrays[0].ravel()), np.ones_like(arrays[0].ravel()), {})
     params, _ = _copied(fit, [], {}, None)
-    return np.asarray(_evaluate(law, params, data)).reshape(arrays[0].shape)
+    return np.asarray(evaluate(law, params, data)).reshape(arrays[0].shape)
 
 
 def _along(
@@ -167,7 +168,7 @@ def _along(
         raise FitError(f"`predict(schedule=...)`: `{law.name}` also needs {', '.join(missing)}.")
     ones = np.ones((1, len(steps)))
     whole = padded([Data({"curve": one, **more}, ones, ones, copy)])[0]
-    return np.asarray(_evaluate(law, params, whole))[0, : len(steps)]
+    return np.asarray(evaluate(law, params, whole))[0, : len(steps)]
 
 
 def steps_of(schedule: Any) -> np.ndarray:

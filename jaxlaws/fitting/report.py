@@ -32,11 +32,11 @@ def report(fit: Fit) -> str:
     lines.append(f"  {fit.agree:.0%} of {fit.starts} starts agree within 1 % of the best objective")
     lines.append("")
     lines += ["  " + line for line in _parameters(fit)]
-    warnings = _warnings(fit)
-    if warnings:
+    marked = [("! ", w) for w in _warnings(fit)] + [("- ", n) for n in fit.notes]
+    if marked:
         lines.append("")
-    for warning in warnings:
-        lines += textwrap.wrap(warning, 96, initial_indent="  ! ", subsequent_indent="    ")
+    for mark, text in marked:
+        lines += textwrap.wrap(text, 98, initial_indent=f"  {mark}", subsequent_indent="    ")
     return "\n".join(lines)
 
 
@@ -60,12 +60,11 @@ def _parameters(fit: Fit) -> list[str]:
 def _warnings(fit: Fit) -> list[str]:
     out = []
     for names in fit.trade_offs:
-        out.append(f"{_listed(names)} are not separately identified: other values fit these rows as well. Trust predictions near the data, not these numbers.")
+        out.append(f"{_listed(names)} are not separately identified: they trade off along a valley where the fit is as good.")
     if fit.agree < 0.05 and fit.starts >= 16 and not fit.status.failed:
         out.append(f"only {fit.agree:.0%} of the starts agree: a lower minimum may exist; try more starts.")
     if fit.at_bound:
         out.append(f"{_listed(fit.at_bound)} ended on the bound of the box; widen it with bounds= if that makes no sense.")
-    out += fit.notes
     return out
 
 

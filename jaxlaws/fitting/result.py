@@ -58,6 +58,7 @@ class Fit:
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     priors: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     seed: int = 0
+    schedules: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)

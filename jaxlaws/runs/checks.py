@@ -84,8 +84,8 @@ def check_columns(runs: Runs, names: Sequence[str], policies: Mapping[str, str])
     """`runs` after the checks that concern the columns `names`, by `policies`. Checking twice changes nothing."""
     rules = resolved(policies)
     rows = len(runs)
-    for name in names:
-        for check in _CHECKS.get(name, (_nonfinite, _constant)):
+    for check, concerns in _CHECKS:
+        for name in filter(concerns, names):
             runs = check(runs, name, rules)
     if rows > 0 and len(runs) == 0:
         why = "; ".join(sorted({f"{f.kind}={f.policy}" for f in runs.findings if f.policy == "drop"}))
@@ -98,8 +98,7 @@ def _nonfinite(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
     wrong = ~np.isfinite(values)
     if not wrong.any():
         return runs
-    first = values[wrong][0]
-    what = f"{name} is {'nan or empty' if np.isnan(first) else 'infinite'}"
+    what = f"{name} is {'nan or empty' if np.isnan(values[wrong][0]) else 'infinite'}"
     # A row without a step has no place in its run: it cannot be kept.
     rules = rules if name != "step" or rules["nonfinite"] == "drop" else {**rules, "nonfinite": "raise"}
     return _settle(runs, "nonfinite", wrong, what, rules)
@@ -107,7 +106,8 @@ def _nonfinite(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
 
 def _above_zero(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
     kind = "nonpositive_loss" if name == "loss" else "nonpositive"
-    return _settle(runs, kind, runs.column(name) <= 0, f"{name} is not above 0", rules)
+    values = runs.column(name)
+    return _settle(runs, kind, values <= 0, f"{name} is {_first(values, values <= 0)}, and must be above 0", rules)
 
 
 def _lr(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
@@ -118,15 +118,19 @@ def _lr(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
     values = runs.column(name)
     runs = _settle(runs, "nonfinite", used & ~np.isfinite(values), f"{name} is nan, empty or infinite", rules)
     used = ~runs.frame["run"].isin(list(runs.schedules)).to_numpy()
-    return _settle(runs, "negative_lr", used & (runs.column(name) < 0), f"{name} is below 0", rules)
+    values = runs.column(name)
+    below = used & (values < 0)
+    return _settle(runs, "negative_lr", below, f"{name} is {_first(values, below)}, and must be at least 0", rules)
 
 
 def _steps(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
     twice = runs.frame.duplicated(["run", name], keep="first").to_numpy()
-    runs = _settle(runs, "duplicated_steps", twice, "the run has this step already", rules)
+    what = f"step {_first(runs.column(name), twice)} is there already"
+    runs = _settle(runs, "duplicated_steps", twice, what, rules)
     highest = runs.frame.groupby("run", sort=False)[name].cummax().to_numpy()
-    back = runs.column(name) < highest
-    kept = _settle(runs, "unsorted_steps", back, "the step is below the one before it", rules)
+    steps = runs.column(name)
+    back = steps < highest
+    kept = _settle(runs, "unsorted_steps", back, f"step {_first(steps, back)} comes after a later one", rules)
     return _sorted(kept, name) if back.any() and rules["unsorted_steps"] == "keep" else kept
 
 
@@ -134,8 +138,8 @@ def _diverged(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
     if "step" not in runs.frame.columns or len(runs) == 0:
         return runs
     losses = runs.frame.groupby("run", sort=False)[name]
-    ends = runs.frame.assign(end=losses.cumcount(ascending=False) < np.clip(losses.transform("size") // 4, 1, 5))
-    end = ends[ends["end"]].groupby("run", sort=False)[name].median()
+    last = losses.cumcount(ascending=False) < np.clip(losses.transform("size") // 4, 1, 5)
+    end = runs.frame.loc[last, ["run", name]].groupby("run", sort=False)[name].median()
     lowest = losses.min()
     bad = runs.frame["run"].isin(lowest.index[(end > DIVERGED * lowest) & (lowest > 0)]).to_numpy()
     return _settle(runs, "diverged", bad, f"the {name} ends above {DIVERGED:g} x its lowest", rules)
@@ -149,17 +153,19 @@ def _constant(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
     return _settle(runs, "constant_input", np.ones(len(values), dtype=bool), what, rules)
 
 
-Check = Callable[["Runs", str, Mapping[str, str]], "Runs"]
-_CHECKS: dict[str, tuple[Check, ...]] = {
-    "run": (),
-    "lr_schedule": (),
-    "step": (_nonfinite, _steps),
-    "loss": (_nonfinite, _above_zero, _diverged),
-    "lr": (_lr,),
-    "batch": (_nonfinite, _above_zero),
-    "std": (_nonfinite, _above_zero),
-    **dict.fromkeys(("N", "D", "C"), (_nonfinite, _above_zero, _constant)),
-}
+_POSITIVE = {"loss", "batch", "std", "N", "D", "C"}
+_NOT_NUMBERS = {"run", "lr_schedule"}
+_NO_INPUTS = _NOT_NUMBERS | {"step", "loss", "lr", "batch", "std"}
+
+# Each check, and whether it concerns a column. What leaves rows out one by one comes before what looks at all that is left.
+_CHECKS: tuple[tuple[Callable[["Runs", str, Mapping[str, str]], "Runs"], Callable[[str], bool]], ...] = (
+    (_nonfinite, lambda name: name not in _NOT_NUMBERS | {"lr"}),
+    (_above_zero, lambda name: name in _POSITIVE),
+    (_lr, lambda name: name == "lr"),
+    (_steps, lambda name: name == "step"),
+    (_diverged, lambda name: name == "loss"),
+    (_constant, lambda name: name not in _NO_INPUTS),
+)
 
 
 def _settle(runs: Runs, kind: str, wrong: np.ndarray, what: str, rules: Mapping[str, str]) -> Runs:
@@ -180,12 +186,18 @@ def _settle(runs: Runs, kind: str, wrong: np.ndarray, what: str, rules: Mapping[
     return left if finding in left.findings else replace(left, findings=(*left.findings, finding))
 
 
+def _first(values: np.ndarray, wrong: np.ndarray) -> str:
+    return f"{values[wrong][0]:g}" if wrong.any() else ""
+
+
 def _places(count: int, rows: tuple[int, ...], names: tuple[str, ...]) -> str:
     more = ", ..." if count > len(rows) else ""
+    # A row that is a run of its own is called after itself.
+    own = [f"row {row}" for row in rows] == list(names)
     runs = f"run{'s' if len(names) > 1 else ''} {', '.join(repr(name) for name in names)}"
     if count == 1:
-        return f"row {rows[0]} ({runs})"
-    return f"{count} rows ({', '.join(map(str, rows))}{more}; {runs})"
+        return f"row {rows[0]}" if own else f"row {rows[0]} ({runs})"
+    return f"{count} rows ({', '.join(map(str, rows))}{more}{'' if own else '; ' + runs})"
 
 
 def _sorted(runs: Runs, name: str) -> Runs:

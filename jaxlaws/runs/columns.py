@@ -147,7 +147,7 @@ def _by_alias(frame: pd.DataFrame, free: Sequence[str], quantity: str, source: s
         found = [name for name in free if len(name) > 1 and _plain(name) in tier]
         if quantity in NUMERIC:
             # A label such as `model_size = "25M"` is no number of parameters.
-            found = [name for name in found if not as_numbers(frame[name])[1].all()]
+            found = [name for name in found if _has_numbers(frame[name])]
         if len(found) > 1 and quantity == "loss":
             return None  # which loss is meant is the caller's to say; `Runs.column` names the candidates
         if len(found) > 1:
@@ -159,6 +159,11 @@ def _by_alias(frame: pd.DataFrame, free: Sequence[str], quantity: str, source: s
         if found:
             return found[0]
     return None
+
+
+def _has_numbers(values: pd.Series) -> bool:
+    out, wrong = as_numbers(values)
+    return not wrong.any() or bool(np.isfinite(out).any())
 
 
 def losses_in(names: Sequence[str]) -> list[str]:

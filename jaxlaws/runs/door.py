@@ -43,7 +43,7 @@ def admit(
     chosen = claim(frame, columns or {}, source)
     converted = {canonical(name): unit for name, unit in (units or {}).items()}
     frame = rename(frame, chosen)
-    frame = _numeric(frame, set(chosen) & {*NUMERIC, *(columns or {})}, converted, source)
+    frame = _numeric(frame, {name for name in NUMERIC if name in chosen}, converted, source)
     frame = frame.assign(run=_run_names(frame, source, stem))
     exact = exact_rates(frame, schedules, source)
     origins = {q: column for q, column in chosen.items() if q != column and q not in converted}
@@ -69,7 +69,7 @@ def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
     """`frame` with text column names and the number of each row, from 1, as its index."""
     import pandas as pd
 
-    if frame.index.name != "row":
+    if not (frame.index.name == "row" and frame.index.dtype.kind == "i" and frame.index.is_unique):
         frame = frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="row"))
     return frame.set_axis([str(name) for name in frame.columns], axis=1)
 

@@ -177,7 +177,7 @@ class _Reader:
 
     def ordered(self, op: type, left: Any, right: Any) -> Any:
         pairs = np.broadcast_arrays(np.asarray(left, dtype=object), np.asarray(right, dtype=object))
-        there = ~np.logical_or(*(np.asarray(np.equal(side, None), dtype=bool) for side in pairs))
+        there = np.logical_and(*(np.reshape([cell is not None for cell in side.flat], side.shape) for side in pairs))
         left, right = (np.where(there, side, "") for side in pairs)
         return there & np.asarray(_COMPARISONS[op](left, right), dtype=bool)
 

@@ -37,18 +37,21 @@ def exact_rates(
 def _from_column(frame: pd.DataFrame, source: str) -> dict[str, Schedule]:
     if "lr_schedule" not in frame.columns:
         return {}
-    pairs = frame[["run", "lr_schedule"]].drop_duplicates()
-    twice = pairs["run"].duplicated(keep=False).to_numpy()
+    cells = zip(frame["lr_schedule"], frame["lr_schedule"].isna(), strict=True)
+    pairs = (
+        frame[["run"]].assign(spec=["" if missing else str(cell).strip() for cell, missing in cells]).drop_duplicates()
+    )
+    twice = pairs["run"].duplicated().to_numpy()
     if twice.any():
-        row, run = pairs.index[pairs["run"].duplicated()][0], pairs["run"][pairs["run"].duplicated()].iloc[0]
+        row, run = pairs.index[twice][0], pairs["run"].iloc[int(np.argmax(twice))]
         raise TableError(
             f"{source}: row {row} (run {run!r}): `lr_schedule` changes within the run; give one spec a run."
         )
     parsed: dict[str, Schedule] = {}
     schedules = {}
-    for run, spec in zip(pairs["run"], pairs["lr_schedule"].fillna(""), strict=True):
-        if str(spec).strip():
-            schedules[str(run)] = parsed[spec] = parsed.get(spec) or _spec(str(spec), run, source)
+    for run, spec in zip(pairs["run"], pairs["spec"], strict=True):
+        if spec:
+            schedules[run] = parsed[spec] = parsed.get(spec) or _spec(spec, run, source)
     return schedules
 
 

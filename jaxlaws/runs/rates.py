@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxlaws.errors import ScheduleError, TableError
+from jaxlaws.runs.columns import numbers
 from jaxlaws.schedules import Schedule, parse
 
 if TYPE_CHECKING:
@@ -132,25 +133,27 @@ def _logged(runs: Runs, run: str, last: int) -> Rates:
     lr, smooth = lr[: last + 1], smooth[: last + 1]
     at = tuple(int(steps[i]) for i in jumps if steps[i] <= last)
     guess = _difference(lr, smooth) if at else 0.0
-    return Rates(lr, _climb(lr), "logged", at, _note(run, runs.rate_options, int(steps[0]), at, guess), guess)
+    told = runs.rate_options.warmup
+    warmup = _climb(lr) if told is None or steps[0] == 0 else told[0]
+    return Rates(lr, warmup, "logged", at, _note(run, runs.rate_options, int(steps[0]), at, guess), guess)
 
 
 def _log(runs: Runs, run: str) -> tuple[np.ndarray, np.ndarray]:
     """Logged steps and rates of all rows of the run, those that a `--where` left out included."""
-    for table in (runs, runs.whole or runs):
-        rows = table.of(run)
-        if "lr" not in rows.columns:
-            table.column("lr")
-        lrs = table.column("lr")[table._positions[run]]
-        wrong = ~np.isfinite(lrs) | (lrs < 0)
-        if table is runs and wrong.any():
-            raise TableError(
-                f"{runs.source}: row {rows.index[wrong][0]} (run {run!r}): lr is {lrs[wrong][0]:g}; a learning rate is "
-                "finite and at least 0. Give `--policy nonfinite=drop` to leave such rows out, or the run's schedule."
-            )
-    steps = rows["step"].to_numpy(dtype=np.int64)[~wrong]
-    steps, first = np.unique(steps, return_index=True)
-    return steps + int(runs.rate_options.after_step), lrs[~wrong][first]
+    own, every = runs.of(run), (runs.whole or runs).of(run)
+    if "lr" not in own.columns:
+        runs.column("lr")  # says what is missing
+    lrs = numbers(own["lr"], "lr", runs.source)
+    wrong = ~(np.isfinite(lrs) & (lrs >= 0))
+    if wrong.any():
+        raise TableError(
+            f"{runs.source}: row {own.index[wrong][0]} (run {run!r}): lr is {lrs[wrong][0]:g}; a learning rate is finite and "
+            "at least 0. Give `--policy nonfinite=drop` to leave such rows out, or the run's schedule."
+        )
+    lrs = numbers(every["lr"], "lr", runs.source)
+    known = np.isfinite(lrs) & (lrs >= 0)
+    steps, first = np.unique(every["step"].to_numpy(dtype=np.int64)[known], return_index=True)
+    return steps + int(runs.rate_options.after_step), lrs[known][first]
 
 
 def find_jumps(steps: np.ndarray, lrs: np.ndarray) -> list[int]:

@@ -65,4 +65,7 @@ def _again(ready: Runs, told: RateOptions, options: Mapping[str, Any]) -> Runs:
     policies = {**ready.policies, **(options["policies"] or {})}
     told_again = {**options, "policies": policies}
     runs = admit(ready.frame, ready.source, rate_options=rates, findings=ready.findings, **told_again)
-    return replace(runs, schedules={**ready.schedules, **runs.schedules}, whole=ready.whole)
+    # Rates are read off the whole table, unless the caller now names its columns otherwise.
+    whole = None if options["columns"] or options["units"] else ready.whole
+    origins = {**ready.origins, **runs.origins}
+    return replace(runs, schedules={**ready.schedules, **runs.schedules}, origins=origins, whole=whole)

@@ -56,8 +56,7 @@ class Runs:
 
     def mask(self, expression: str) -> np.ndarray:
         """Which rows `expression` is true for, of shape `(rows,)`."""
-        names = {column: quantity for quantity, column in self.origins.items() if column not in self.frame.columns}
-        return evaluate(expression, self.frame, other_names=names)
+        return evaluate(expression, self.frame, other_names=self._other_names)
 
     def select(self, mask: np.ndarray) -> Runs:
         """Rows where `mask` is true."""
@@ -65,6 +64,7 @@ class Runs:
 
     def column(self, name: str) -> np.ndarray:
         """Column `name` as float64 of shape `(rows,)`."""
+        name = self._other_names.get(name, name)
         if name not in self.frame.columns:
             raise TableError(self._no_column(name))
         return numbers(self.frame[name], name, self.source)
@@ -94,6 +94,11 @@ class Runs:
             digest.update(json.dumps(str(name)).encode())
             digest.update(_content(self.frame[name]))
         return digest.hexdigest()
+
+    @property
+    def _other_names(self) -> dict[str, str]:
+        """What the source calls a quantity, where nothing else has that name and the unit is the same."""
+        return {column: quantity for quantity, column in self.origins.items() if column not in self.frame.columns}
 
     @cached_property
     def _positions(self) -> dict[str, np.ndarray]:

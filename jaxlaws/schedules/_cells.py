@@ -1,9 +1,9 @@
 """Where a curve's sums are evaluated: cells between logged steps, panels inside them, Gauss points inside those.
 
 A sum over the changes of the learning rate has up to 10^5 terms, but its kernel is smooth away from the step at which it
-is evaluated. So the steps are cut into cells that end at the logged steps (and at jumps and kinks of the rate). Seen from a
-later cell, the changes inside a cell are two points (`far`); seen from the cell's own end, where kernels may vary from
-one step to the next, they are two points in each of a few panels graded towards that end (`near`).
+is evaluated. So the steps are cut into cells that end at the logged steps (and at jumps and kinks of the rate). Seen from the
+cell's own end, where kernels may vary from one step to the next, its changes are two points in each of a few panels graded
+towards that end (`near`); from a later logged step, cells are taken together the more of them the farther away they lie (`past`).
 The points are the Gauss rule of the discrete measure that the changes make, so its first four moments are kept.
 All of this is host code in NumPy; it runs once a curve.
 """
@@ -25,20 +25,16 @@ class Points:
     step: Array
 
 
-def edges_of(lr: Array, logged: Array, *, grade_start: bool) -> Array:
-    """Ends of the cells, increasing, from 0 to the last logged step: the logged steps and what lies between them."""
-    last = int(logged[-1])
-    marks = {0, last, *map(int, logged[logged > 0])}
-    for jump in breaks(lr[: last + 1]):
-        marks |= {max(jump - 1, 0), jump}
-    if grade_start:
-        # During a warm-up from 0 powers of the rate are singular at step 0: cells grow geometrically from there ...
-        top = int(np.argmax(lr[: last + 1] >= 0.999 * lr[: last + 1].max()))
-        marks |= {int(m) for m in growing(top)}
-        # ... and towards its end, where the changes stop at once.
-        marks |= {top - int(m) for m in growing(top)} | {top}
-    edges = np.array(sorted(marks))
-    return graded(edges, logged)
+def edges_of(lr: Array, logged: Array, *, top: int) -> tuple[Array, Array]:
+    """Ends of the cells, increasing, from 0 to the last logged step, and the positions of those that no panel may hold inside.
+
+    They are the logged steps, the jumps and kinks of the rate and, during a climb from near 0 to step `top`, steps that grow
+    geometrically from 0, where powers of the rate are singular, and towards `top`, where the changes stop at once.
+    """
+    kinks = {0, top} | {k for jump in breaks(lr) for k in (int(jump) - 1, int(jump))}
+    marks = kinks | set(map(int, logged)) | set(map(int, growing(top))) | {top - int(m) for m in growing(top)}
+    edges = graded(np.array(sorted(marks)), logged)
+    return edges, np.flatnonzero(np.isin(edges, sorted(kinks)))
 
 
 def breaks(lr: Array) -> Array:
@@ -92,24 +88,84 @@ def gauss(weight: Array, first: Array, last: Array) -> Points:
     step = first[owner] + offset
     mass = weight[step]
     total = np.bincount(owner, mass, minlength=len(first))
-    some = np.abs(total) > 0
-    safe = np.where(some, total, 1.0)
-    middle = 0.5 * (first + last)
+    safe = np.where(total != 0, total, 1.0)
+    middle = np.where(used, 0.5 * (first + last), last)
     x = step - middle[owner]
     mean = np.bincount(owner, mass * x, minlength=len(first)) / safe
     x = x - mean[owner]
-    second = np.maximum(np.bincount(owner, mass * x**2, minlength=len(first)) / safe, 0.0)
+    second = np.bincount(owner, mass * x**2, minlength=len(first)) / safe
     third = np.bincount(owner, mass * x**3, minlength=len(first)) / safe
-    spread = second > 1e-12
+    return _two_points(total, middle + mean, second, third, first, np.maximum(last, first), shape)
+
+
+def past(weight: Array, edges: Array, logged: Array, forced: Array, *, top: int, ratio: float) -> Points:
+    """For each logged step, panels of whole cells over all that lies before its own cell, with their Gauss rules; `(steps, points)`.
+
+    A panel is at most `ratio` times as long as its distance from the logged step, holds no edge of `forced` inside, and during
+    the climb to `top` does not span more than a factor of 2 in steps, as powers of the rate vary that fast there.
+    """
+    # Moments of any run of cells by differences of prefix sums; extended precision keeps the small differences exact enough.
+    unit = float(edges[-1])
+    x = (np.arange(len(weight)) / unit).astype(np.longdouble)
+    sums = [np.concatenate([[0], np.cumsum(weight * x**k)[edges]])[1:] for k in range(4)]
+    floor = np.searchsorted(forced, np.arange(len(edges)), side="right") - 1
+    floor = np.where(floor >= 0, forced[np.maximum(floor, 0)], 0)  # last forced edge at or before each edge
+    end = np.searchsorted(edges, logged) - 1  # edge at which the logged step's own cell begins
+    begins, ends = [], []
+    while (end > 0).any():
+        right = edges[end]
+        reach = right - ratio * (logged - right)
+        reach = np.where(right <= top, np.maximum(reach, right / 2), reach)
+        begin = np.minimum(np.searchsorted(edges, reach, side="left"), end - 1)
+        begin = np.maximum(np.maximum(begin, floor[np.maximum(end - 1, 0)]), 0)
+        begins.append(np.where(end > 0, begin, 0))
+        ends.append(np.where(end > 0, end, 0))
+        end = np.where(end > 0, begin, 0)
+    if not begins:
+        return Points(np.zeros((len(logged), 0)), np.zeros((len(logged), 0)))
+    a, b = np.stack(begins, axis=1), np.stack(ends, axis=1)
+    zeroth, first, second, third = ((s[b] - s[a]) for s in sums)
+    nothing = np.abs(zeroth) <= 1e-13 * np.abs(weight).sum()
+    total = np.where(nothing, 0, zeroth)
+    safe = np.where(nothing, 1, zeroth)
+    mean = first / safe
+    raw2, raw3 = second / safe, third / safe
+    variance = raw2 - mean**2
+    skewness = raw3 - 3 * mean * raw2 + 2 * mean**3
+    lowest = edges[a] + 1
+    highest = np.maximum(edges[b], lowest)
+    points = _two_points(
+        *(np.asarray(v, np.float64) for v in (total, mean * unit, variance * unit**2, skewness * unit**3)),
+        lowest,
+        highest,
+        a.shape,
+    )
+    return _packed(points)
+
+
+def _two_points(
+    total: Array, mean: Array, second: Array, third: Array, first: Array, last: Array, shape: tuple[int, ...]
+) -> Points:
+    """Nodes and weights that keep mass, mean, variance and third central moment of each panel."""
+    second = np.maximum(second, 0.0)
+    spread = (second > 1e-9) & (last > first)
     skew = np.where(spread, third / np.where(spread, second, 1.0), 0.0)
     root = np.sqrt(skew**2 + 4.0 * second)
     low, high = 0.5 * (skew - root), 0.5 * (skew + root)
     share = np.where(spread, high / np.where(spread, high - low, 1.0), 1.0)
-    centre = np.where(used, middle, last.astype(float)) + mean
-    steps = np.stack([centre + low, centre + high], axis=-1)
-    inside = np.clip(steps, first[:, None], np.maximum(last, first)[:, None])
-    weights = np.stack([share, 1.0 - share], axis=-1) * np.where(some, total, 0.0)[:, None]
-    return Points(weights.reshape(*shape[:-1], -1), inside.reshape(*shape[:-1], -1))
+    low, high = np.where(spread, low, 0.0), np.where(spread, high, 0.0)
+    steps = np.clip(np.stack([mean + low, mean + high], axis=-1), first[..., None], last[..., None])
+    weights = np.stack([share, 1.0 - share], axis=-1) * total[..., None]
+    return Points(weights.reshape(*shape[:-1], -1), steps.reshape(*shape[:-1], -1))
+
+
+def _packed(points: Points) -> Points:
+    """Points that carry nothing moved to the end and, as far as no row needs them, cut off."""
+    empty = points.weight == 0
+    order = np.argsort(empty, axis=1, kind="stable")
+    width = int((~empty).sum(axis=1).max(initial=0))
+    weight, step = (np.take_along_axis(v, order, axis=1)[:, :width] for v in (points.weight, points.step))
+    return Points(weight, step)
 
 
 def growing(length: int) -> Array:

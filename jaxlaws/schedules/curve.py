@@ -15,6 +15,8 @@ from jaxlaws.errors import ScheduleError
 from jaxlaws.schedules import _cells
 from jaxlaws.schedules._schedule import Schedule
 
+_RATIO = 0.6  # length of a panel over its distance: errors of some 1e-6 nats at published constants
+
 Warmup = Literal["counted", "excluded", "peak"]
 
 
@@ -24,7 +26,7 @@ class Node:
     """One change of the learning rate, or a merged group of them. Arrays of one shape.
 
     `drop` is lr[k-1] - lr[k] with its sign (0 in padding), `before` and `lr` are lr[k-1] and lr[k], `step` is k, `area` is
-    the sum of the rate before k, `seen` is the first step from which the node is looked at.
+    the sum of the rate before k.
     """
 
     drop: Any
@@ -32,7 +34,6 @@ class Node:
     lr: Any
     step: Any
     area: Any
-    seen: Any
 
 
 @jax.tree_util.register_dataclass
@@ -59,7 +60,7 @@ class Curve:
     area: Any
     batch: Any
     start: Any
-    far: Node  # (1, nodes)
+    past: Node  # (steps, nodes) what lies before the cell of each logged step
     near: Node  # (cells, nodes a cell)
     grid_lr: Any  # (cells,) rate at the end of each cell
     grid_area: Any
@@ -112,12 +113,12 @@ class Curve:
         `kernel` is any elementwise function; `node` and `since` broadcast against `(steps, nodes)`.
         """
         near = jax.tree.map(lambda x: x[self.cell], self.near)
-        return self._sum(kernel, self.far) + self._sum(kernel, near)
+        return self._sum(kernel, self.past) + self._sum(kernel, near)
 
     def _sum(self, kernel: Callable[[Node, Since], Any], node: Node) -> Any:
         if node.drop.shape[-1] == 0:
             return jnp.zeros_like(self.lr)
-        live = (self.step[:, None] >= node.seen) & (node.drop != 0)
+        live = node.drop != 0
         # Masked pairs get harmless values before any arithmetic: a NaN times 0 is a NaN, in the gradient too.
         since = Since(
             jnp.where(live, self.area[:, None] - node.area, 1.0), jnp.where(live, self.step[:, None] - node.step + 1.0, 1.0)
@@ -188,7 +189,7 @@ def _recur(decay: Any, gain: Any) -> Any:
     return jax.lax.scan(step, jnp.zeros_like(gain[0]), (decay, gain))[1]
 
 
-def pad(curve: Curve, *, steps: int, cells: int, near: int, far: int) -> Curve:
+def pad(curve: Curve, *, steps: int, cells: int, near: int, past: int) -> Curve:
     """`curve` with its axes padded to these sizes; the padding repeats the last step and weighs nothing."""
 
     def grow(x: Any, *sizes: int, fill: Any = None) -> np.ndarray:
@@ -209,7 +210,7 @@ def pad(curve: Curve, *, steps: int, cells: int, near: int, far: int) -> Curve:
         **{name: grow(getattr(curve, name), steps) for name in rows},
         **{name: grow(getattr(curve, name), cells) for name in ends},
         start=np.asarray(curve.start),
-        far=grow_node(curve.far, 1, far),
+        past=grow_node(curve.past, steps, past),
         near=grow_node(curve.near, cells, near),
         quad_weight=grow(curve.quad_weight, cells, 2, fill=0.0),
         quad_lr=grow(curve.quad_lr, cells, 2, fill=1.0),
@@ -223,7 +224,7 @@ def sizes(curve: Curve) -> dict[str, int]:
         "steps": curve.step.shape[0],
         "cells": curve.near.drop.shape[0],
         "near": curve.near.drop.shape[1],
-        "far": curve.far.drop.shape[1],
+        "past": curve.past.drop.shape[1],
     }
 
 
@@ -271,40 +272,37 @@ def _curve(lr: np.ndarray, logged: np.ndarray, batch: Any, climb: int, warmup: s
     if warmup == "excluded":
         drop[: climb + 1] = 0.0
     area = np.concatenate([[0.0], np.cumsum(lr[1:])])
-    starts_low = lr[0] < 0.1 * lr.max()
-    edges = np.arange(logged[-1] + 1) if exact else _cells.edges_of(lr, logged, grade_start=starts_low)
+    top = int(np.argmax(lr >= 0.999 * lr.max())) if lr[0] < 0.1 * lr.max() else 0
+    if exact:
+        edges = np.arange(logged[-1] + 1)
+        each = np.where(edges[1:] <= logged[:, None] - 1, drop[1:], 0.0)
+        past = _cells.Points(each, np.broadcast_to(edges[1:].astype(np.float64), each.shape))
+    else:
+        edges, forced = _cells.edges_of(lr, logged, top=top)
+        past = _cells.past(drop, edges, logged, forced, top=top, ratio=_RATIO)
     first, last = edges[:-1, None] + 1, edges[1:, None]
-    panels = _cells.panels_of(edges, panels=1 if exact else _cells.panels_needed(edges))
-    near, far = _cells.gauss(drop, *panels), _cells.gauss(drop, first, last)
+    near = _cells.gauss(drop, *_cells.panels_of(edges, panels=1 if exact else _cells.panels_needed(edges)))
     quad = _cells.gauss(np.ones_like(lr), first, last)
+    steps = np.arange(len(lr))
 
-    def node(points: _cells.Points, seen: np.ndarray) -> Node:
+    def node(points: _cells.Points) -> Node:
         k = points.step
-        at = np.arange(len(lr))
-        return Node(
-            drop=points.weight,
-            before=np.interp(k - 1.0, at, lr),
-            lr=np.interp(k, at, lr),
-            step=k,
-            area=np.interp(k - 1.0, at, area),
-            seen=np.broadcast_to(seen, k.shape).astype(np.float64),
-        )
+        before, rate, sums = np.interp(k - 1.0, steps, lr), np.interp(k, steps, lr), np.interp(k - 1.0, steps, area)
+        return Node(drop=points.weight, before=before, lr=rate, step=k, area=sums)
 
-    far_node = node(far, edges[1:, None] + 1.0)
-    used = far_node.drop != 0
     return Curve(
         step=logged.astype(np.float64),
         lr=lr[logged],
         area=area[logged],
         batch=_per_row(batch, len(logged)),
         start=np.asarray(lr[0]),
-        far=jax.tree.map(lambda x: x[used][None, :], far_node),
-        near=node(near, edges[:-1, None] + 1.0),
+        past=node(past),
+        near=node(near),
         grid_lr=lr[edges[1:]],
         grid_area=area[edges[1:]],
         grid_step=edges[1:].astype(np.float64),
         quad_weight=quad.weight,
-        quad_lr=np.interp(quad.step, np.arange(len(lr)), lr),
+        quad_lr=np.interp(quad.step, steps, lr),
         quad_step=quad.step,
         cell=np.searchsorted(edges[1:], logged),
     )
@@ -335,7 +333,7 @@ def _curve_on_grid(given: np.ndarray, lr: Any, logged: np.ndarray, batch: Any) -
     near = _cells.gauss(ones, *panels)
     cell_points = _cells.gauss(ones, edges[:-1, None] + 1, edges[1:, None])
 
-    def node(points: _cells.Points, seen: np.ndarray) -> Node:
+    def node(points: _cells.Points) -> Node:
         own = np.broadcast_to(owner[:, None], points.step.shape)
         return Node(
             drop=-slope[own] * points.weight.astype(dtype),
@@ -343,22 +341,23 @@ def _curve_on_grid(given: np.ndarray, lr: Any, logged: np.ndarray, batch: Any) -
             lr=rate(points.step, own),
             step=jnp.asarray(points.step, dtype),
             area=area(points.step - 1.0, own),
-            seen=jnp.asarray(np.broadcast_to(seen, points.step.shape), dtype),
         )
 
-    end_owner = owner
     logged_owner = np.maximum(np.searchsorted(given, logged, side="left") - 1, 0)
-    far = node(cell_points, edges[1:, None] + 1.0)
+    # Where the rate is traced every cell is looked at by itself: cells merge only where their changes are known beforehand.
+    each = jax.tree.map(lambda x: jnp.broadcast_to(x.reshape(1, -1), (len(logged), x.size)), node(cell_points))
+    over = np.repeat(edges[1:], 2) < logged[:, None]
+    past = dataclasses.replace(each, drop=jnp.where(over, each.drop, 0.0))
     return Curve(
         step=jnp.asarray(logged, dtype),
         lr=rate(logged, logged_owner),
         area=area(logged, logged_owner),
         batch=jnp.asarray(_per_row(batch, len(logged)), dtype),
         start=lr[0],
-        far=jax.tree.map(lambda x: x.reshape(1, -1), far),
-        near=node(near, edges[:-1, None] + 1.0),
-        grid_lr=rate(edges[1:], end_owner),
-        grid_area=area(edges[1:], end_owner),
+        past=past,
+        near=node(near),
+        grid_lr=rate(edges[1:], owner),
+        grid_area=area(edges[1:], owner),
         grid_step=jnp.asarray(edges[1:], dtype),
         quad_weight=jnp.asarray(cell_points.weight, dtype),
         quad_lr=rate(cell_points.step, np.broadcast_to(owner[:, None], cell_points.step.shape)),

@@ -2,10 +2,10 @@
 
 | name                 | what it is                                                                      | to fit         |
 |----------------------|---------------------------------------------------------------------------------|----------------|
-| `chinchilla_epoch`   | 240 final losses over N and D, read off a figure; `_all` has 5 more            | `chinchilla`   |
-| `gadre_overtraining` | 104 over-trained models, 8 validation losses, errors on 46 tasks               | `overtraining` |
-| `lr_schedules`       | 235 training logs: WSD and cosine over peaks, horizons and cooldowns           | curve laws     |
-| `mpl_curves`         | 27 loss curves: 3 model sizes under 9 schedules                                | curve laws     |
+| `chinchilla_epoch`   | 240 final losses over N and D, read off a figure; `_all` has 5 more             | `chinchilla`   |
+| `gadre_overtraining` | 104 over-trained models, 8 validation losses, errors on 46 tasks                | `overtraining` |
+| `lr_schedules`       | 235 training logs: WSD and cosine over peaks, horizons and cooldowns            | curve laws     |
+| `mpl_curves`         | 27 loss curves: 3 model sizes under 9 schedules                                 | curve laws     |
 | `steplaw`            | 1,911 final losses over peak rate, batch, N, D; `_all` adds mixtures of experts | `step_law`     |
 
 Files come from their pinned upstream address (needs `pip install jaxlaws[data]`), or from the folder that the environment

@@ -50,7 +50,7 @@ def _local(path: str, readers: Mapping[str, Reader]) -> pd.DataFrame:
 
 def _remote(url: str, readers: Mapping[str, Reader]) -> pd.DataFrame:
     try:
-        import fsspec
+        import fsspec  # pyright: ignore[reportMissingImports]  # optional
     except ImportError:
         raise TableError(
             f"{url}: reading an address needs fsspec; `pip install fsspec`, or fetch the file first."

@@ -61,8 +61,8 @@ def _slowly(file: BinaryIO, name: str, parsing: dict[str, Any], reason: str) -> 
         # pyarrow counts the header as the first row.
         at = f"row {row.number - 1}" if row.number else "a row"
         raise TableError(
-            f"{name}: {at} has {row.actual_columns} cells where the header has {row.expected_columns}; "
-            "quote cells that hold a separator, and fill in the others."
+            f"{name}: {at} has {row.actual_columns} cells, the header {row.expected_columns}; quote cells that hold a "
+            "separator, and leave none out."
         )
     if table.num_rows == 0:
         raise TableError(f"{name}: cannot be read as a table ({reason}).")

@@ -51,7 +51,7 @@ def _lines(text: str, name: str) -> list[Any]:
         try:
             rows.append(json.loads(line))
         except (ValueError, RecursionError) as error:
-            reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).split(":")[0]
+            reason = getattr(error, "msg", "nested too deeply" if isinstance(error, RecursionError) else str(error))
             raise TableError(f"{name}: row {i} is not JSON ({reason}); write one object a line.") from None
     return rows
 
