@@ -8,7 +8,7 @@ jaxlaws as `shipped:tiny_transformers` were made by
     python examples/train_tiny_transformers.py --out jaxlaws/runs/shipped
 
 Runs already in the output folder are kept, so that an interrupted session goes on where it stopped. `--quick` trains one
-run of 40 steps, which is what the tests do.
+run of 50 steps, which is what the tests do.
 """
 
 from __future__ import annotations
@@ -233,12 +233,12 @@ def described(run: Run, curve: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--out", type=Path, required=True, help="folder that receives the Parquet file and its facts")
-    arguments.add_argument("--quick", action="store_true", help="one run of 40 steps")
+    arguments.add_argument("--quick", action="store_true", help="one run of 50 steps")
     options = arguments.parse_args()
     data, held_out, digest = corpus()
     runs = plan()
     if options.quick:
-        runs = [Run("quick", "schedule", "25k", "cosine_40", f"cosine(peak={PEAK}, total=40, warmup=4)", 4, 0)]
+        runs = [Run("quick", "schedule", "25k", "cosine_50", f"cosine(peak={PEAK}, total=50, warmup=5)", 4, 0)]
     parts = options.out / "tiny_transformers.parts"
     parts.mkdir(parents=True, exist_ok=True)
     for i, run in enumerate(runs):

@@ -33,11 +33,13 @@ from jaxlaws.fitting.problem import Layout, unpack
 from jaxlaws.fitting.result import Fit, Fits, Value
 from jaxlaws.objectives import Normal, Objective, huber
 from jaxlaws.runs import Runs, read
-from jaxlaws.solvers import Descent, Rung, Solver, Status, frozen, levenberg_marquardt
+from jaxlaws.solvers import Descent, LevenbergMarquardt, Minimum, Race, Rung, Solver, Status, frozen, levenberg_marquardt
 from jaxlaws.spec import Law, Param, find
 
 GROUPS = 8  # groups of one compiled batch: always this many, the last ones repeated, so that results do not depend on the batch
 CONDITION = 1e12
+POLISHED = 8  # starts that take more trips where the best has not converged
+POLISHES = 3  # rounds of them, at most
 
 
 def fit(
@@ -131,7 +133,8 @@ class _Settings:
     bins: int | None
 
     def plan(self, layout: Layout, starts: int) -> Plan:
-        rungs = self.rungs or default_rungs(self.solver, starts)
+        del starts
+        rungs = self.rungs or default_rungs(self.solver, 1)[:1]
         linear = isinstance(self.starts, int | np.integer)
         return Plan(self.law, layout, self.solver, rungs, self.explore, linear)
 
@@ -177,11 +180,38 @@ def _fit_groups(
             full = part + [part[-1]] * (size - len(part))
             plan = settings.plan(part[0].layout, len(part[0].starts))
             problems = jax.tree.map(lambda *x: np.stack(x), *[g.problem for g in full])
-            found = jax.device_get(search_groups(plan, problems, np.stack([g.starts for g in full])))
+            found = _searched(settings, plan, problems, np.stack([g.starts for g in full]))
             for j, group in enumerate(part):
                 one = jax.tree.map(lambda x, j=j: x[j], found)
                 fits[group.index] = _finished(settings, group, one, by, alone=alone)
     return [fits[i] for i in range(len(groups))]
+
+
+def _searched(settings: _Settings, plan: Plan, problems: Problem, starts: np.ndarray) -> Race:
+    """The search, and more trips for the best starts as long as some group has not converged, in programs compiled only then."""
+    found: Race = jax.device_get(search_groups(plan, problems, starts))
+    for _ in range(POLISHES if settings.rungs is None and isinstance(settings.solver, LevenbergMarquardt) else 0):
+        if all(_converged(jax.tree.map(lambda x, j=j: x[j], (found.best, problems))) for j in range(len(starts))):
+            break
+        order = np.argsort(np.where(np.isfinite(found.objectives), found.objectives, np.inf), axis=1, kind="stable")
+        best = order[:, : min(POLISHED, order.shape[1])]
+        again = np.take_along_axis(found.reached, best[:, :, None], axis=1)
+        more = dataclasses.replace(plan, rungs=(Rung(None, settings.solver.polish),), explore=None, linear=False)
+        polished: Race = jax.device_get(search_groups(more, problems, again))
+        objectives, reached = found.objectives.copy(), found.reached.copy()
+        np.put_along_axis(objectives, best, polished.objectives, axis=1)
+        np.put_along_axis(reached, best[:, :, None], polished.reached, axis=1)
+        found = dataclasses.replace(found, best=polished.best, objectives=objectives, reached=reached)
+    return found
+
+
+def _converged(pair: tuple[Minimum, Problem]) -> bool:
+    minimum, problem = pair
+    if not np.isfinite(minimum.objective):
+        return True  # nothing to polish
+    keep = ~np.asarray(frozen(minimum.x, minimum.gradient, problem.low, problem.high))
+    unit, _ = scaled_normal(minimum.normal, keep)
+    return float(remaining(minimum, unit, keep)) < 1e-9
 
 
 @dataclass(frozen=True)
@@ -446,7 +476,7 @@ def _fit_shared(settings: _Settings, table: Runs, by: tuple[str, ...], share: Se
     group = _prepare(settings, 0, (), joint, per)
     plan = settings.plan(group.layout, len(group.starts))
     stacked = jax.tree.map(lambda x: x[None], group.problem)
-    found = jax.device_get(search_groups(plan, stacked, group.starts[None]))
+    found = _searched(settings, plan, stacked, group.starts[None])
     whole = _finished(settings, group, jax.tree.map(lambda x: x[0], found), by, alone=True)
     fits = []
     for i, (key, part) in enumerate(groups):

@@ -158,7 +158,7 @@ _NOT_NUMBERS = {"run", "lr_schedule"}
 _NO_INPUTS = _NOT_NUMBERS | {"step", "loss", "lr", "batch", "std"}
 
 # Each check, and whether it concerns a column. What leaves rows out one by one comes before what looks at all that is left.
-_CHECKS: tuple[tuple[Callable[["Runs", str, Mapping[str, str]], "Runs"], Callable[[str], bool]], ...] = (
+_CHECKS: tuple[tuple[Callable[[Runs, str, Mapping[str, str]], Runs], Callable[[str], bool]], ...] = (
     (_nonfinite, lambda name: name not in _NOT_NUMBERS | {"lr"}),
     (_above_zero, lambda name: name in _POSITIVE),
     (_lr, lambda name: name == "lr"),

@@ -130,10 +130,10 @@ def as_numbers(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def holds_text(values: pd.Series) -> bool:
-    """Whether every cell that is there is text."""
+    """Whether every cell that is there is text, in a column that could hold text."""
     import pandas as pd
 
-    return pd.api.types.infer_dtype(values, skipna=True) == "string"
+    return pd.api.types.infer_dtype(values, skipna=True) in ("string", "empty")
 
 
 def _plain(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxlaws.errors import TableError, nearest
 from jaxlaws.runs.checks import Finding, resolved
-from jaxlaws.runs.columns import NUMERIC, canonical, claim, numbers, rename
+from jaxlaws.runs.columns import NUMERIC, canonical, claim, holds_text, numbers, rename
 from jaxlaws.runs.given import exact_rates
 from jaxlaws.runs.rates import RateOptions
 from jaxlaws.runs.table import Runs
@@ -19,6 +19,8 @@ from jaxlaws.runs.units import factor
 
 if TYPE_CHECKING:
     import pandas as pd
+
+NOTHING_TOLD = RateOptions()
 
 
 def admit(
@@ -30,7 +32,7 @@ def admit(
     units: Mapping[str, str] | None = None,
     policies: Mapping[str, str] | None = None,
     schedules: Mapping[str, Any] | str | os.PathLike[str] | None = None,
-    rate_options: RateOptions = RateOptions(),
+    rate_options: RateOptions = NOTHING_TOLD,
     findings: tuple[Finding, ...] = (),
 ) -> Runs:
     """`frame` as `Runs`, after the checks that concern every table: those of `loss` and `step`.
@@ -99,15 +101,18 @@ def _check_steps(frame: pd.DataFrame, steps: np.ndarray, source: str) -> None:
         )
 
 
-def _run_names(frame: pd.DataFrame, source: str, stem: str) -> Sequence[str]:
+def _run_names(frame: pd.DataFrame, source: str, stem: str) -> pd.Series | list[str]:
     if "run" not in frame.columns:
         return [stem] * len(frame) if "step" in frame.columns else [f"row {row}" for row in frame.index]
-    runs = frame["run"].astype(object)
-    missing = (frame["run"].isna() | (runs == "")).to_numpy()
+    missing = (frame["run"].isna() | (frame["run"] == "")).to_numpy(dtype=bool)
     if missing.any():
         raise TableError(f"{source}: row {frame.index[missing][0]} names no run in column `run`; fill it in.")
+    return frame["run"] if holds_text(frame["run"]) else [_spell(run) for run in frame["run"].astype(object)]
+
+
+def _spell(run: Any) -> str:
     # A column of whole numbers with a gap somewhere arrives as floats: 3.0 is run "3".
-    return [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in runs]
+    return str(int(run)) if isinstance(run, float) and run.is_integer() else str(run)
 
 
 def _whole_steps(frame: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxlaws.errors import ScheduleError, TableError
-from jaxlaws.runs.columns import numbers
 from jaxlaws.schedules import Schedule, parse
 
 if TYPE_CHECKING:
@@ -121,16 +120,15 @@ def _climb(lr: np.ndarray) -> int:
 
 def _logged(runs: Runs, run: str, last: int) -> Rates:
     steps, lrs = _log(runs, run)
-    end = int((runs.whole or runs).of(run)["step"].max())
+    end = int((runs.whole or runs).values(run, "step").max())
     jumps = find_jumps(steps, lrs)
-    every = np.arange(max(end, int(steps[-1])) + 1)
+    every = np.arange(last + 1)
     smooth = np.interp(every, steps, lrs)
     lr = smooth.copy()
     for i in jumps:
         lr[steps[i - 1] : steps[i]] = lrs[i - 1]
     before = _before(runs, run, every[: steps[0]], int(steps[0]), float(lrs[0]), end)
     lr[: steps[0]] = smooth[: steps[0]] = before
-    lr, smooth = lr[: last + 1], smooth[: last + 1]
     at = tuple(int(steps[i]) for i in jumps if steps[i] <= last)
     guess = _difference(lr, smooth) if at else 0.0
     told = runs.rate_options.warmup
@@ -140,19 +138,17 @@ def _logged(runs: Runs, run: str, last: int) -> Rates:
 
 def _log(runs: Runs, run: str) -> tuple[np.ndarray, np.ndarray]:
     """Logged steps and rates of all rows of the run, those that a `--where` left out included."""
-    own, every = runs.of(run), (runs.whole or runs).of(run)
-    if "lr" not in own.columns:
-        runs.column("lr")  # says what is missing
-    lrs = numbers(own["lr"], "lr", runs.source)
+    every = runs.whole or runs
+    lrs = runs.values(run, "lr")
     wrong = ~(np.isfinite(lrs) & (lrs >= 0))
     if wrong.any():
         raise TableError(
-            f"{runs.source}: row {own.index[wrong][0]} (run {run!r}): lr is {lrs[wrong][0]:g}; a learning rate is finite and "
-            "at least 0. Give `--policy nonfinite=drop` to leave such rows out, or the run's schedule."
+            f"{runs.source}: row {runs.of(run).index[wrong][0]} (run {run!r}): lr is {lrs[wrong][0]:g}; a learning rate is "
+            "finite and at least 0. Give `--policy nonfinite=drop` to leave such rows out, or the run's schedule."
         )
-    lrs = numbers(every["lr"], "lr", runs.source)
+    lrs = every.values(run, "lr")
     known = np.isfinite(lrs) & (lrs >= 0)
-    steps, first = np.unique(every["step"].to_numpy(dtype=np.int64)[known], return_index=True)
+    steps, first = np.unique(every.values(run, "step")[known].astype(np.int64), return_index=True)
     return steps + int(runs.rate_options.after_step), lrs[known][first]
 
 

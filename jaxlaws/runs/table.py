@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxlaws.errors import TableError, nearest
 from jaxlaws.runs.checks import Finding, check_columns
-from jaxlaws.runs.columns import losses_in, numbers
+from jaxlaws.runs.columns import holds_text, losses_in, numbers
 from jaxlaws.runs.expression import evaluate
 from jaxlaws.runs.rates import RateOptions, Rates, rates_of
 from jaxlaws.schedules import Schedule
@@ -34,7 +34,7 @@ class Runs:
     source: str
     schedules: Mapping[str, Schedule | np.ndarray] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
-    rate_options: RateOptions = RateOptions()
+    rate_options: RateOptions = field(default_factory=RateOptions)
     policies: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     whole: Runs | None = None
@@ -75,12 +75,17 @@ class Runs:
             raise TableError(f"{self.source}: {nearest(run, self._positions, what='run')}")
         return self.frame.iloc[self._positions[run]]
 
+    def values(self, run: str, name: str) -> np.ndarray:
+        """Column `name` of one run as float64. Asked for many runs, it reads the column once."""
+        if run not in self._positions:
+            self.of(run)  # says which run is meant
+        if name not in self._columns:
+            self._columns[name] = self.column(name)
+        return self._columns[name][self._positions[run]]
+
     def rates(self, run: str) -> Rates:
         """Learning rate at every step of `run` up to its last row here, and how it is known."""
-        rows = self.of(run)
-        if "step" not in rows.columns:
-            raise TableError(self._no_column("step"))
-        return rates_of(self, run, last=int(rows["step"].max()))
+        return rates_of(self, run, last=int(self.values(run, "step").max()))
 
     def checked(self, columns: Sequence[str]) -> Runs:
         """The table after the door's checks on exactly the columns that are going to be used."""
@@ -107,9 +112,13 @@ class Runs:
         edges = np.searchsorted(codes[order], np.arange(1, len(names)))
         return dict(zip(map(str, names), np.split(order, edges), strict=True)) if len(names) else {}
 
+    @cached_property
+    def _columns(self) -> dict[str, np.ndarray]:
+        return {}
+
     def __getstate__(self) -> dict[str, Any]:
         # A few runs picked out of a large table travel to a worker without the rest of it.
-        state = {key: value for key, value in self.__dict__.items() if key != "_positions"}
+        state = {key: value for key, value in self.__dict__.items() if key not in ("_positions", "_columns")}
         state["schedules"] = {run: self.schedules[run] for run in self.names if run in self.schedules}
         if self.whole is not None:
             same_runs = self.whole.frame["run"].isin(self.names).to_numpy()
@@ -130,4 +139,6 @@ def _content(values: pd.Series) -> bytes:
     if values.dtype.kind in "iufb":
         numeric = values.to_numpy(dtype="<f8", na_value=np.nan) + 0.0  # one zero, one nan
         return np.where(np.isnan(numeric), np.nan, numeric).tobytes()
-    return json.dumps([None if missing else str(v) for v, missing in zip(values, values.isna(), strict=True)]).encode()
+    texts = values if holds_text(values) else values.astype(object).map(str, na_action="ignore")
+    codes, names = texts.factorize()  # a missing cell is -1
+    return json.dumps([str(name) for name in names]).encode() + codes.astype("<i8").tobytes()

@@ -39,6 +39,7 @@ class Race:
 
     best: Minimum
     objectives: Any  # (starts,)
+    reached: Any  # (starts, params) where each start left the race
     winner: Any  # index of the winning start
 
 
@@ -52,7 +53,7 @@ def race(
     count = starts.shape[0]
     index = jnp.arange(count)
     minima = objectives = None
-    x = starts
+    x = reached = starts
     for rung in rungs:
         if minima is not None and rung.keep is not None and rung.keep < x.shape[0]:
             order = jnp.argsort(_ranked(minima.objective))[: rung.keep]
@@ -67,14 +68,15 @@ def race(
             )
         )(x.astype(dtype))
         x = minima.x
-        reached = minima.objective.astype(starts.dtype)
-        objectives = reached if objectives is None else objectives.at[index].set(reached)
+        reached = reached.at[index].set(x.astype(starts.dtype))
+        now = minima.objective.astype(starts.dtype)
+        objectives = now if objectives is None else objectives.at[index].set(now)
     assert minima is not None and objectives is not None
     winner = jnp.argmin(_ranked(minima.objective))
     best = jax.tree.map(lambda leaf: leaf[winner], minima)
     if best.x.dtype != starts.dtype:
         best = evaluate(problem(starts.dtype), best.x.astype(starts.dtype), best.damping.astype(starts.dtype))
-    return Race(best=best, objectives=objectives, winner=index[winner])
+    return Race(best=best, objectives=objectives, reached=reached, winner=index[winner])
 
 
 def _ranked(objective: Any) -> Any:

@@ -259,6 +259,19 @@ def test_without_a_mirror_files_are_fetched_by_their_hash(tmp_path, monkeypatch)
     assert asked == [(remote.url, f"sha256:{remote.sha256}")]
 
 
+def test_file_that_was_fetched_before_is_not_fetched_again(tmp_path, monkeypatch):
+    pooch = pytest.importorskip("pooch")
+    content = b"x,y\n1,2\n"
+    remote = _fetch.Remote(
+        "set/t.csv", "https://example.invalid/t.csv", hashlib.sha256(content).hexdigest(), len(content)
+    )
+    monkeypatch.delenv("JAXLAWS_DATA_DIR", raising=False)
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "t.csv").write_bytes(content)
+    assert _fetch.obtain([remote])[0].read_bytes() == content
+
+
 def test_fetch_that_fails_names_the_address_and_the_mirror(monkeypatch, tmp_path):
     pooch = pytest.importorskip("pooch")
 
