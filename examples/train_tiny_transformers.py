@@ -232,7 +232,9 @@ def described(run: Run, curve: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--out", type=Path, required=True, help="folder that receives the Parquet file and its facts")
+    arguments.add_argument(
+        "--out", type=Path, required=True, help="folder that receives the Parquet file and its facts"
+    )
     arguments.add_argument("--quick", action="store_true", help="one run of 50 steps")
     options = arguments.parse_args()
     data, held_out, digest = corpus()
@@ -255,7 +257,9 @@ def main() -> None:
     table = pd.concat([pd.read_parquet(parts / f"{run.name}.parquet") for run in runs], ignore_index=True)
     seconds = table.groupby("run")["seconds"].first()
     floats = {c: "float32" for c in ("loss", "train_loss", "train_loss_smooth")}
-    table.drop(columns="seconds").astype(floats).to_parquet(options.out / "tiny_transformers.parquet", compression="zstd")
+    table.drop(columns="seconds").astype(floats).to_parquet(
+        options.out / "tiny_transformers.parquet", compression="zstd"
+    )
     facts = {
         "runs": [asdict(run) | {"seconds": float(seconds[run.name])} for run in runs],
         "seconds": float(seconds.sum()),

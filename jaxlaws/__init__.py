@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jaxlaws.laws as laws
 from jaxlaws import objectives, schedules, solvers
 from jaxlaws.errors import JaxlawsError
-from jaxlaws.objectives import absolute, asymmetric, huber, normal, squared, student
+from jaxlaws.objectives import huber, normal
 from jaxlaws.schedules.curve import Curve
 from jaxlaws.solvers import descent, levenberg_marquardt
 from jaxlaws.spec import Law, catalogue, exponent, fixed, formula, law, positive, quantity, real
@@ -60,8 +60,6 @@ __all__ = [
     "JaxlawsError",
     "Law",
     "Runs",
-    "absolute",
-    "asymmetric",
     "catalogue",
     "descent",
     "exponent",
@@ -85,6 +83,4 @@ __all__ = [
     "schedules",
     "shipped",
     "solvers",
-    "squared",
-    "student",
 ]

@@ -7,7 +7,8 @@
 | a fitted law at other inputs, runs or schedules    | `fit.predict(...)`, `fit.score(...)`                     |
 | a stored fit                                       | `fit.save(path)`, `load(path)`                           |
 
-Host functions take and return NumPy and work in float64, whatever the process is set to; `solve` computes in the dtype of its data.
+Host functions take and return NumPy and work in float64, whatever the process is set to; `solve` computes in the dtype
+of its data.
 """
 
 from jaxlaws.fitting.engine import Solution, solve

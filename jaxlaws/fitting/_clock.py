@@ -29,6 +29,6 @@ def _listen() -> None:
             _listening = True
 
 
-def _on_duration(event: str, seconds: float, **_: object) -> None:
+def _on_duration(event: str, duration_secs: float, **_: str | int) -> None:
     if event.startswith("/jax/core/compile/"):
-        _seconds.total = getattr(_seconds, "total", 0.0) + seconds
+        _seconds.total = getattr(_seconds, "total", 0.0) + duration_secs

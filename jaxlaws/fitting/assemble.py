@@ -26,9 +26,9 @@ BINS = 512  # a curve logged at more points is averaged into at most so many
 class Assembled:
     """Arrays of one group, unpadded, with what is needed to write predictions back.
 
-    `rows` are the table's row positions of each observation (a list each: bins hold several); `runs` the run of each curve (or row);
-    `schedules` says how each run's learning rate is known. `doubted` is `data` as it would be, were logged rates interpolated across
-    jumps; None where no jump was guessed.
+    `rows` are the table's row positions of each observation (a list each: bins hold several); `runs` the run of each
+    curve (or row); `schedules` says how each run's learning rate is known. `doubted` is `data` as it would be, were
+    logged rates interpolated across jumps; None where no jump was guessed.
     """
 
     data: Data
@@ -123,7 +123,9 @@ def _curves(
         mean = _bin_mean(groups, raw_weight[where])
         at = np.round(mean(step[where]))
 
-        def curve(lr: np.ndarray, at: np.ndarray = at, warmup: int = rates.warmup, mean: Any = mean, where: Any = where) -> Curve:
+        def curve(
+            lr: np.ndarray, at: np.ndarray = at, warmup: int = rates.warmup, mean: Any = mean, where: Any = where
+        ) -> Curve:
             convention: Any = law.options.get("warmup", "counted")
             tokens = None if batch is None else mean(batch[where])
             return Curve.of(lr, at=at, batch=tokens, warmup=convention, warmup_steps=warmup)
@@ -206,7 +208,9 @@ def _row_weights(runs: Runs, weights: str | np.ndarray, one: np.ndarray, run: np
     if not isinstance(weights, str):
         given = np.asarray(weights, dtype=np.float64)
         if given.shape != one.shape:
-            raise FitError(f"`fit(weights=...)` needs a weight for each of the {len(one)} rows; got shape {given.shape}.")
+            raise FitError(
+                f"`fit(weights=...)` needs a weight for each of the {len(one)} rows; got shape {given.shape}."
+            )
     elif weights == "row":
         return one
     elif weights == "run":
@@ -246,7 +250,8 @@ def _run_labels(runs: Runs, names: list[str], column: str) -> np.ndarray:
 
 
 def trunks(runs: Runs, names: list[str]) -> list[str]:
-    """For each run the first run with which it shares its first rows (same steps and losses): branches of one trunk are one run."""
+    """For each run the first run with which it shares its first rows (same steps and losses): branches of one trunk
+    are one run."""
     seen: dict[Any, str] = {}
     out = []
     for name in names:
@@ -265,7 +270,8 @@ def bucket(n: int, *, finest: int = 1) -> int:
 
 
 def padded(parts: Sequence[Data]) -> list[Data]:
-    """The groups' data with equal shapes, each axis at a bucket's size, ready to stack. Padding repeats values and weighs 0."""
+    """The groups' data with equal shapes, each axis at a bucket's size, ready to stack. Padding repeats values and
+    weighs 0."""
     if "curve" not in parts[0].inputs:
         rows = bucket(max(len(p.observed) for p in parts), finest=8)
         return [_padded_rows(p, rows) for p in parts]

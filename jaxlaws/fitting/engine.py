@@ -1,7 +1,9 @@
-"""The compiled search, and `solve`: the same as a pure differentiable function under the user's own transformations."""
+"""The compiled search, and `solve`: the same as a pure differentiable function under the user's own
+transformations."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -62,9 +64,8 @@ def search(plan: Plan, problem: Problem, starts: Any) -> Race:
 
         starts = jax.vmap(prepared)(starts)
     starts = jnp.clip(starts, problem.low[None, :], problem.high[None, :])
-    if plan.explore is not None:
-        explored = jax.vmap(lambda s: plan.explore.run(residuals(s.dtype), s, problem.low, problem.high))(starts)
-        starts = explored.x
+    if (explore := plan.explore) is not None:
+        starts = jax.vmap(lambda s: explore.run(residuals(s.dtype), s, problem.low, problem.high))(starts).x
     return race(residuals, starts, problem.low, problem.high, solver=plan.solver, rungs=plan.rungs)
 
 
@@ -111,12 +112,14 @@ def solve(
 ) -> Solution:
     """Parameters of `law` that fit `observed`: a pure function for use inside `jit`, `vmap` and `grad`.
 
-    Point laws take `inputs` of shape `(rows,)` and `observed` `(rows,)`; curve laws take `inputs["curve"]`, a `Curve` with a leading runs axis, and
-    `observed` `(runs, steps)`. `weights` has the shape of `observed`; weight 0 leaves a row out, whose values must be finite all the same.
-    Computes in the dtype of `observed`. `starts` is a number, or an array of raw values `(starts, free parameters)` in the law's order.
+    Point laws take `inputs` of shape `(rows,)` and `observed` `(rows,)`; curve laws take `inputs["curve"]`, a `Curve`
+    with a leading runs axis, and `observed` `(runs, steps)`. `weights` has the shape of `observed`; weight 0 leaves a
+    row out, whose values must be finite all the same. Computes in the dtype of `observed`. `starts` is a number, or an
+    array of raw values `(starts, free parameters)` in the law's order.
 
-    Every parameter of the solution carries the implicit derivative with respect to inputs, observed, weights and fixed values: by the exact
-    Hessian, zero for parameters on their bound, NaN (and status rank_deficient) where its condition exceeds 1e12.
+    Every parameter of the solution carries the implicit derivative with respect to inputs, observed, weights and fixed
+    values: by the exact Hessian, zero for parameters on their bound, NaN (and status rank_deficient) where its
+    condition exceeds 1e12.
     """
     objective = huber() if objective is None else objective
     solver = levenberg_marquardt() if solver is None else solver
@@ -134,7 +137,9 @@ def solve(
     if unset:
         raise FitError(f"`solve`: give `{unset[0]}` of `{law.name}` by `fix=`.")
     fixed = {k: jnp.asarray(v, dtype) for k, v in given.items()}
-    own = {k: Normal(*p.prior) for k, p in params.items() if p.prior is not None and p.fixed is None} | dict(priors or {})
+    own = {k: Normal(*p.prior) for k, p in params.items() if p.prior is not None and p.fixed is None} | dict(
+        priors or {}
+    )
     problem = Problem(
         data=Data(
             inputs=_cast(dict(inputs), dtype),
@@ -223,7 +228,8 @@ def _status_code(found: Race, stuck: Any) -> Any:
 
 
 def scaled_normal(normal: Any, keep: Any) -> tuple[Any, Any]:
-    """Gauss-Newton matrix over the kept coordinates with a unit diagonal (1 elsewhere), and whether a kept one has no curvature."""
+    """Gauss-Newton matrix over the kept coordinates with a unit diagonal (1 elsewhere), and whether a kept one has no
+    curvature."""
     diagonal = jnp.diagonal(normal)
     flat = keep & (diagonal <= 1e-20 * jnp.max(diagonal))
     scale = jnp.where(keep & ~flat, jax.lax.rsqrt(jnp.where(keep & ~flat, diagonal, 1.0)), 0.0)
@@ -248,9 +254,8 @@ def remaining(minimum: Any, unit: Any, keep: Any) -> Any:
 def boxes(
     law: Law, *, fix: Mapping[str, Any], free: Sequence[str], bounds: Mapping[str, tuple[float, float]]
 ) -> dict[str, Param]:
-    """The law's parameters with `fix`, `free` and `bounds` applied. Raises `FitError` for names and boxes that make no sense."""
-    import dataclasses
-
+    """The law's parameters with `fix`, `free` and `bounds` applied. Raises `FitError` for names and boxes that make no
+    sense."""
     for name in [*fix, *free, *bounds]:
         if name not in law.params:
             raise FitError(f"law `{law.name}`: {nearest(name, law.params, what='parameter')}")
@@ -296,7 +301,8 @@ def limits(layout: Layout, params: Mapping[str, Param]) -> tuple[np.ndarray, np.
 
 
 def starting_points(law: Law, layout: Layout, params: Mapping[str, Param], starts: int | Any, seed: int) -> np.ndarray:
-    """Starts in coordinates, `(starts, params)`: the published constants, then scrambled Sobol points of the start boxes."""
+    """Starts in coordinates, `(starts, params)`: the published constants, then scrambled Sobol points of the start
+    boxes."""
     width = sum(slot.copies for slot in layout)
     if not isinstance(starts, int | np.integer):
         raw = np.atleast_2d(np.asarray(starts, dtype=np.float64))
@@ -336,4 +342,3 @@ def default_rungs(solver: Solver, starts: int, dtype: str = "float64") -> tuple[
     polish = solver.polish if isinstance(solver, LevenbergMarquardt) else 0
     rungs = (Rung(None, trips, dtype),)
     return (*rungs, Rung(min(8, starts), polish, dtype)) if polish else rungs
-

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from jaxlaws.errors import FitError, TracerError, nearest
 from jaxlaws.fitting import _clock
@@ -33,7 +34,17 @@ from jaxlaws.fitting.problem import Layout, unpack
 from jaxlaws.fitting.result import Fit, Fits, Value
 from jaxlaws.objectives import Normal, Objective, huber
 from jaxlaws.runs import Runs, read
-from jaxlaws.solvers import Descent, LevenbergMarquardt, Minimum, Race, Rung, Solver, Status, frozen, levenberg_marquardt
+from jaxlaws.solvers import (
+    Descent,
+    LevenbergMarquardt,
+    Minimum,
+    Race,
+    Rung,
+    Solver,
+    Status,
+    frozen,
+    levenberg_marquardt,
+)
 from jaxlaws.spec import Law, Param, find
 
 GROUPS = 8  # groups of one compiled batch: always this many, the last ones repeated, so that results do not depend on the batch
@@ -63,16 +74,17 @@ def fit(
 ) -> Fit | Fits:
     """Fit `law` to a run table, from many starts at once.
 
-    `runs` is anything `read` takes. `by` names columns whose groups are fitted apart, in compiled batches, and makes the result `Fits`; `share`
-    pools the named parameters over those groups. `weights` is "row", "run" (every run counts the same in sum), a column, or an array `(rows,)`. `fix`
-    holds parameters at values, `free` frees those that a law holds, `bounds` replaces boxes, `priors` adds normal priors. `starts` (256 for point laws,
-    32 for curve laws) is a number, or raw values `(starts, free parameters)`, which are used as they are. Curves logged at more than `bins`
-    points are averaged into so many bins, aligned to jumps of the learning rate; None keeps all.
+    `runs` is anything `read` takes. `by` names columns whose groups are fitted apart, in compiled batches, and makes
+    the result `Fits`; `share` pools the named parameters over those groups. `weights` is "row", "run" (every run
+    counts the same in sum), a column, or an array `(rows,)`. `fix` holds parameters at values, `free` frees those that
+    a law holds, `bounds` replaces boxes, `priors` adds normal priors. `starts` (256 for point laws, 32 for curve laws)
+    is a number, or raw values `(starts, free parameters)`, which are used as they are. Curves logged at more than
+    `bins` points are averaged into so many bins, aligned to jumps of the learning rate; None keeps all.
 
-    Raises `FitError` or `TableError`, one sentence, for input that cannot be fitted; with `by`, a group that cannot be fitted has NaN parameters, a
-    status and a reason instead. Same seed, data and device kind: same bits.
+    Raises `FitError` or `TableError`, one sentence, for input that cannot be fitted; with `by`, a group that cannot be
+    fitted has NaN parameters, a status and a reason instead. Same seed, data and device kind: same bits.
     """
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((runs, fix, bounds, starts))):
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((runs, fix, bounds, starts))):
         raise TracerError("`fit` is a host function; inside jit, vmap or grad use `fitting.solve`.")
     began = time.perf_counter()
     law = find(law)
@@ -188,15 +200,19 @@ def _fit_groups(
 
 
 def _searched(settings: _Settings, plan: Plan, problems: Problem, starts: np.ndarray) -> Race:
-    """The search, and more trips for the best starts as long as some group has not converged, in programs compiled only then."""
+    """The search, and more trips for the best starts as long as some group has not converged, in programs compiled
+    only then."""
     found: Race = jax.device_get(search_groups(plan, problems, starts))
-    for _ in range(POLISHES if settings.rungs is None and isinstance(settings.solver, LevenbergMarquardt) else 0):
+    solver = settings.solver
+    if settings.rungs is not None or not isinstance(solver, LevenbergMarquardt):
+        return found
+    for _ in range(POLISHES):
         if all(_converged(jax.tree.map(lambda x, j=j: x[j], (found.best, problems))) for j in range(len(starts))):
             break
         order = np.argsort(np.where(np.isfinite(found.objectives), found.objectives, np.inf), axis=1, kind="stable")
         best = order[:, : min(POLISHED, order.shape[1])]
         again = np.take_along_axis(found.reached, best[:, :, None], axis=1)
-        more = dataclasses.replace(plan, rungs=(Rung(None, settings.solver.polish),), explore=None, linear=False)
+        more = dataclasses.replace(plan, rungs=(Rung(None, solver.polish),), explore=None, linear=False)
         polished: Race = jax.device_get(search_groups(more, problems, again))
         objectives, reached = found.objectives.copy(), found.reached.copy()
         np.put_along_axis(objectives, best, polished.objectives, axis=1)
@@ -256,7 +272,9 @@ def _prepare(
         high=high,
         floor=floor,
     )
-    problem = jax.tree.map(lambda x: np.asarray(x) if np.asarray(x).dtype.kind in "iub" else np.asarray(x, np.float64), problem)
+    problem = jax.tree.map(
+        lambda x: np.asarray(x) if np.asarray(x).dtype.kind in "iub" else np.asarray(x, np.float64), problem
+    )
     starts = starting_points(law, layout, settings.params, settings.starts, settings.seed)
     return _Group(index, key, table, assembled, layout, problem, starts)
 
@@ -264,7 +282,7 @@ def _prepare(
 def _priors(settings: _Settings, layout: Layout) -> dict[str, Normal]:
     names = {slot.name for slot in layout}
     own = {k: Normal(*p.prior) for k, p in settings.params.items() if p.prior is not None and k in names}
-    merged = own | settings.priors
+    merged = {**own, **settings.priors}
     unit = settings.objective.unit
     return {k: Normal(v.mean, v.sd, unit if v.residual is None else v.residual) for k, v in merged.items()}
 
@@ -350,7 +368,8 @@ def _trade_offs(
 
 
 def _guesses(settings: _Settings, group: _Group, x: np.ndarray) -> list[str]:
-    """What the guessed places of jumps in logged learning rates are worth: predictions, were the rate interpolated instead."""
+    """What the guessed places of jumps in logged learning rates are worth: predictions, were the rate interpolated
+    instead."""
     doubted = group.assembled.doubted
     if doubted is None:
         return []
@@ -388,9 +407,7 @@ def _values(settings: _Settings, group: _Group, x: np.ndarray) -> dict[str, Valu
     return out
 
 
-def _give_up(
-    settings: _Settings, group: _Group, by: tuple[str, ...], status: Status, reason: str, alone: bool
-) -> Fit:
+def _give_up(settings: _Settings, group: _Group, by: tuple[str, ...], status: Status, reason: str, alone: bool) -> Fit:
     if alone:
         raise FitError(f"{group.table.source}: {reason}")
     return _failed(settings, group.table, group.key, by, status, reason, group)
@@ -424,7 +441,13 @@ def _failed(
 
 
 def _record(
-    settings: _Settings, group: _Group, by: tuple[str, ...], *, reason: str = "", guesses: Sequence[str] = (), **outcome: Any
+    settings: _Settings,
+    group: _Group,
+    by: tuple[str, ...],
+    *,
+    reason: str = "",
+    guesses: Sequence[str] = (),
+    **outcome: Any,
 ) -> Fit:
     law, table = settings.law, group.table
     inputs = [n for n in numeric_columns(law, observed=False) if n in table.frame.columns]
@@ -450,7 +473,9 @@ def _record(
         key=group.key,
         by=by,
         labels=labels,
-        priors={} if group.problem is None else {k: (float(v.mean), float(v.sd), float(v.residual)) for k, v in group.problem.priors.items()},
+        priors={}
+        if group.problem is None
+        else {k: (float(v.mean), float(v.sd), float(v.residual)) for k, v in group.problem.priors.items()},
         seed=settings.seed,
         notes=tuple(dict.fromkeys(notes)),
         schedules=group.assembled.schedules,
@@ -492,7 +517,10 @@ def _fit_shared(settings: _Settings, table: Runs, by: tuple[str, ...], share: Se
                 rows=len(part),
                 runs=tuple(part.names),
                 labels=own,
-                notes=(*whole.notes, f"fitted jointly with {len(groups) - 1} other groups: the objective is that of all"),
+                notes=(
+                    *whole.notes,
+                    f"fitted jointly with {len(groups) - 1} other groups: the objective is that of all",
+                ),
             )
         )
     return fits

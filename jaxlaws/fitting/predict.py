@@ -1,4 +1,5 @@
-"""What a fitted law says of other inputs, other runs, other schedules; and how wrong it is where the outcome is known."""
+"""What a fitted law says of other inputs, other runs, other schedules; and how wrong it is where the outcome is
+known."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from jaxlaws.errors import FitError, TracerError
 from jaxlaws.fitting.assemble import assemble, numeric_columns, padded
@@ -32,12 +34,15 @@ def predict(
 ) -> np.ndarray:
     """Predictions as float64, one a row.
 
-    Point laws take inputs by keyword (`N=7e10, D=1.4e12`, numbers or arrays that broadcast) or a table. Curve laws take a table with run, step and learning
-    rate, or `schedule=` with steps `at=` (default: up to 200 steps spread over the schedule). `branch_of` names, for a law with a shift for each run, the fitted run whose trunk a
-    new run continues: one name for all, or a mapping; a fitted run's own rows use its own shift, other runs none.
+    Point laws take inputs by keyword (`N=7e10, D=1.4e12`, numbers or arrays that broadcast) or a table. Curve laws
+    take a table with run, step and learning rate, or `schedule=` with steps `at=` (default: up to 200 steps spread
+    over the schedule). `branch_of` names, for a law with a shift for each run, the fitted run whose trunk a new run
+    continues: one name for all, or a mapping; a fitted run's own rows use its own shift, other runs none.
     """
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((runs, inputs))):
-        raise TracerError("`predict` is a host function; inside jit, vmap or grad call the law: `fit.law(..., **params)`.")
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((runs, inputs))):
+        raise TracerError(
+            "`predict` is a host function; inside jit, vmap or grad call the law: `fit.law(..., **params)`."
+        )
     with jax.enable_x64(True):
         if schedule is not None:
             return _along(fit, schedule, at, branch_of, inputs)
@@ -47,7 +52,8 @@ def predict(
 
 
 def score(fit: Fit, runs: Runs, *, branch_of: str | Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Errors of predictions on rows with known outcome: rows, mae, rmse, mape, worst (largest relative error), r2; the same by run, and their mean over runs."""
+    """Errors of predictions on rows with known outcome: rows, mae, rmse, mape, worst (largest relative error), r2; the
+    same by run, and their mean over runs."""
     runs = read(runs).checked(numeric_columns(fit.law))
     predicted = predict(fit, runs, branch_of=branch_of)
     observed = runs.column(fit.law.output.symbol)
@@ -56,7 +62,11 @@ def score(fit: Fit, runs: Runs, *, branch_of: str | Mapping[str, str] | None = N
     by_run = {run: _errors(predicted[keep & (name == run)], observed[keep & (name == run)]) for run in runs.names}
     pooled = _errors(predicted[keep], observed[keep])
     if not fit.law.is_curve:
-        return pooled | {"by_run": by_run, "run_mean": {}} if len(by_run) < len(observed) else pooled | {"by_run": {}, "run_mean": {}}
+        return (
+            pooled | {"by_run": by_run, "run_mean": {}}
+            if len(by_run) < len(observed)
+            else pooled | {"by_run": {}, "run_mean": {}}
+        )
     mean = {k: float(np.mean([e[k] for e in by_run.values()])) for k in pooled if k != "rows"}
     return pooled | {"by_run": by_run, "run_mean": mean}
 
@@ -118,7 +128,9 @@ def _copied(
         chosen = [_label(run, known, value, branch_of) for run in runs]
         copy[name] = np.array([labels.index(c) if c is not None else len(labels) for c in chosen])
     if branch_of is not None and not per:
-        raise FitError(f"`predict(branch_of=...)`: `{fit.law.name}` was fitted without a shift for each run; free one first.")
+        raise FitError(
+            f"`predict(branch_of=...)`: `{fit.law.name}` was fitted without a shift for each run; free one first."
+        )
     return params, copy
 
 
@@ -130,7 +142,9 @@ def _label(
         return known.get(run)
     label = known.get(trunk, trunk)
     if label not in value:
-        raise FitError(f"`predict(branch_of=...)`: run {trunk!r} was not fitted; fitted were {', '.join(known) or ', '.join(value)}.")
+        raise FitError(
+            f"`predict(branch_of=...)`: run {trunk!r} was not fitted; fitted were {', '.join(known) or ', '.join(value)}."
+        )
     return label
 
 
@@ -155,7 +169,9 @@ def _along(
 ) -> np.ndarray:
     law = fit.law
     if not law.is_curve:
-        raise FitError(f"`predict(schedule=...)`: `{law.name}` does not see learning rates; give {', '.join(law.inputs)}.")
+        raise FitError(
+            f"`predict(schedule=...)`: `{law.name}` does not see learning rates; give {', '.join(law.inputs)}."
+        )
     schedule = parse(schedule) if isinstance(schedule, str) else schedule
     steps = steps_of(schedule) if at is None else np.atleast_1d(np.asarray(at))
     curve = Curve.of(schedule, at=steps, warmup=law.options.get("warmup", "counted"))  # type: ignore[arg-type]  # variants are checked by the law

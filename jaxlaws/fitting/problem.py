@@ -1,4 +1,5 @@
-"""A law, its free parameters and data as one pure residual function. Here, once, laws are batched over observations or runs."""
+"""A law, its free parameters and data as one pure residual function. Here, once, laws are batched over observations or
+runs."""
 
 from __future__ import annotations
 
@@ -17,10 +18,11 @@ from jaxlaws.spec import Law
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Data:
-    """What a law is held against. Point laws: every array is `(rows,)`. Curve laws: `inputs["curve"]` is a stack of curves, `(runs, ...)`,
-    and the other arrays are `(runs, steps)`.
+    """What a law is held against. Point laws: every array is `(rows,)`. Curve laws: `inputs["curve"]` is a stack of
+    curves, `(runs, ...)`, and the other arrays are `(runs, steps)`.
 
-    `weight` is 0 in padding, which repeats real values. `copy` says, for each parameter with several copies, which one a row (or run) uses.
+    `weight` is 0 in padding, which repeats real values. `copy` says, for each parameter with several copies, which one
+    a row (or run) uses.
     """
 
     inputs: Mapping[str, Any]
@@ -93,12 +95,20 @@ def residuals_of(
 
 
 def linear_start(
-    law: Law, layout: Layout, data: Data, fixed: Mapping[str, Any], objective: Objective, x: Any, floor: Any, low: Any, high: Any
+    law: Law,
+    layout: Layout,
+    data: Data,
+    fixed: Mapping[str, Any],
+    objective: Objective,
+    x: Any,
+    floor: Any,
+    low: Any,
+    high: Any,
 ) -> Any:
     """`x` with the linear parameters set to the best they can be, given the rest, by weighted least squares above 0.
 
-    Weights are 1/observed^2 on the log scale, so that the relative error counts. `floor` `(params,)` keeps positive parameters off 0, where
-    their logarithm would have no slope.
+    Weights are 1/observed^2 on the log scale, so that the relative error counts. `floor` `(params,)` keeps positive
+    parameters off 0, where their logarithm would have no slope.
     """
     at = [i for i, slot in enumerate(_each(layout)) if slot.linear]
     if not at:
@@ -127,7 +137,8 @@ def linear_start(
 
 
 def _least_squares(columns: Any, target: Any, signed: Any) -> Any:
-    """Least squares over rows of `columns` `(terms, rows)`; terms that are not `signed` and come out negative are dropped, one round each."""
+    """Least squares over rows of `columns` `(terms, rows)`; terms that are not `signed` and come out negative are
+    dropped, one round each."""
     terms = columns.shape[0]
     norm = jnp.sqrt(jnp.sum(columns * columns, axis=1))
     safe = jnp.where(norm > 0, norm, 1.0)
@@ -146,4 +157,3 @@ def _least_squares(columns: Any, target: Any, signed: Any) -> Any:
 
 def _each(layout: Layout) -> list[Slot]:
     return [slot for slot in layout for _ in range(slot.copies)]
-

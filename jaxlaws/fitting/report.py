@@ -49,10 +49,8 @@ def _parameters(fit: Fit) -> list[str]:
         tags += ["fixed"] if name in fit.fixed else []
         tags += ["shared"] if name in fit.shared else []
         tags += ["on its bound"] if name in fit.at_bound else []
-        if isinstance(value, dict):
-            shown = ", ".join(f"{k} {v:.4g}" for k, v in value.items())
-        else:
-            shown = f"{value:<12.6g}"
+        copies = value.items() if isinstance(value, dict) else ()
+        shown = ", ".join(f"{k} {v:.4g}" for k, v in copies) if copies else f"{value:<12.6g}"
         lines.append(f"{name:<{width}}  {shown}  {', '.join(tags)}".rstrip())
     return lines
 
@@ -60,11 +58,15 @@ def _parameters(fit: Fit) -> list[str]:
 def _warnings(fit: Fit) -> list[str]:
     out = []
     for names in fit.trade_offs:
-        out.append(f"{_listed(names)} are not separately identified: they trade off along a valley where the fit is as good.")
+        out.append(
+            f"{_listed(names)} are not separately identified: they trade off along a valley where the fit is as good."
+        )
     if fit.agree < 0.05 and fit.starts >= 16 and not fit.status.failed:
         out.append(f"only {fit.agree:.0%} of the starts agree: a lower minimum may exist; try more starts.")
     if fit.at_bound:
-        out.append(f"{_listed(fit.at_bound)} ended on the bound of the box; widen it with bounds= if that makes no sense.")
+        out.append(
+            f"{_listed(fit.at_bound)} ended on the bound of the box; widen it with bounds= if that makes no sense."
+        )
     return out
 
 

@@ -28,8 +28,9 @@ Value = float | dict[str, float]
 class Fit:
     """A fitted law. `params` has every parameter, fixed ones included; one with a copy for each run is a dict by run.
 
-    `agree` is the share of starts that ended within 1 % of the best objective; `remaining` the share of the objective that one
-    more step promises to remove; `trade_offs` names parameters that the data do not tell apart; `largest` the largest fitted inputs.
+    `agree` is the share of starts that ended within 1 % of the best objective; `remaining` the share of the objective
+    that one more step promises to remove; `trade_offs` names parameters that the data do not tell apart; `largest` the
+    largest fitted inputs.
     """
 
     law: Law
@@ -150,7 +151,8 @@ class Fits(Mapping[Any, Fit]):
 def load(path: str | os.PathLike[str], *, laws: tuple[Law, ...] = ()) -> Fit | Fits:
     """Fit (or fits) from a JSON file that `save` wrote. Executes nothing from it.
 
-    Laws are found by name in the catalogue, by their text when they are formulas, else among `laws`. Raises `FitError`.
+    Laws are found by name in the catalogue, by their text when they are formulas, else among `laws`. Raises
+    `FitError`.
     """
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -205,10 +207,13 @@ def _loaded(document: dict[str, Any], laws: tuple[Law, ...]) -> Fit:
     for name in ("objective", "agree", "remaining", "condition"):
         values[name] = _number(values[name])
     values["params"] = {
-        k: {c: _number(n) for c, n in v.items()} if isinstance(v, dict) else _number(v) for k, v in values["params"].items()
+        k: {c: _number(n) for c, n in v.items()} if isinstance(v, dict) else _number(v)
+        for k, v in values["params"].items()
     }
     if set(values["params"]) != set(law.params):
-        raise FitError(f"a stored fit of `{law.name}` has parameters {sorted(values['params'])}; the law has {sorted(law.params)}.")
+        raise FitError(
+            f"a stored fit of `{law.name}` has parameters {sorted(values['params'])}; the law has {sorted(law.params)}."
+        )
     return Fit(law=law, **values)
 
 
@@ -250,6 +255,6 @@ def _dereference(reference: Mapping[str, Any], laws: tuple[Law, ...]) -> Law:
     if name in catalogue and catalogue[name].found[1] == reference["module"]:
         law = catalogue[name]
         return law.variant(**options) if options else law
-    raise FitError(f"the stored fit is of law `{name}` from module {reference['module']}; pass it: `load(path, laws=(...,))`.")
-
-
+    raise FitError(
+        f"the stored fit is of law `{name}` from module {reference['module']}; pass it: `load(path, laws=(...,))`."
+    )

@@ -1,4 +1,5 @@
-"""Which laws there are. Each file is a family; each law is a pure function with its units, boxes, source and constants.
+"""Which laws there are. Each file is a family; each law is a pure function with its units, boxes, source and
+constants.
 
 | you have                                         | look at                                        |
 |--------------------------------------------------|------------------------------------------------|

@@ -64,8 +64,8 @@ def compute_optimal(C, *, E, A, B, alpha, beta):
 def chinchilla(N, D, *, E, A, B, alpha, beta):
     r"""Loss of an `N`-parameter model after `D` tokens, each seen once: $E + A/N^\alpha + B/D^\beta$.
 
-    `E` is the loss of a perfect predictor, $A/N^\alpha$ what a finite model adds, $B/D^\beta$ what finite data add. `N` counts embeddings in
-    the original data. Loss in nats a token.
+    `E` is the loss of a perfect predictor, $A/N^\alpha$ what a finite model adds, $B/D^\beta$ what finite data add.
+    `N` counts embeddings in the original data. Loss in nats a token.
 
     >>> float(chinchilla.constants["besiroglu"](N=7e10, D=1.4e12)).__round__(3)
     1.973

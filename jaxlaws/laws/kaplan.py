@@ -29,10 +29,11 @@ from jaxlaws.spec import exponent, law, positive, power, quantity
     ),
 )
 def kaplan_nd(N, D, *, Nc, Dc, alpha_N, alpha_D):
-    r"""Loss of an `N`-parameter model trained on `D` tokens until it stops improving: $[(N_c/N)^{\alpha_N/\alpha_D} + D_c/D]^{\alpha_D}$.
+    r"""Loss of an `N`-parameter model trained on `D` tokens until it stops improving: $[(N_c/N)^{\alpha_N/\alpha_D} +
+    D_c/D]^{\alpha_D}$.
 
-    `N` excludes embeddings. `Nc` and `Dc` are the size and data at which each term alone gives a loss of 1; `alpha_N` and `alpha_D` are the
-    exponents of either alone.
+    `N` excludes embeddings. `Nc` and `Dc` are the size and data at which each term alone gives a loss of 1; `alpha_N`
+    and `alpha_D` are the exponents of either alone.
 
     >>> float(kaplan_nd.constants["kaplan"](N=1e9, D=22e9)).__round__(4)
     2.3693

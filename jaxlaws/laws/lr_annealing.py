@@ -30,8 +30,8 @@ from jaxlaws.spec import exponent, fixed, law, positive, power, quantity, real
     variants={"warmup": ("peak", "counted")},
     constants={
         "594M": (
-            "Fig. 2: 594M LLaMA-like, FineWeb, 4M-token batch, peak 2e-4, warm-up 500 counted as if at peak; fitted to a constant and a cosine run "
-            "of 20 000 steps; nats/token",
+            "Fig. 2: 594M LLaMA-like, FineWeb, 4M-token batch, peak 2e-4, warm-up 500 counted as if at peak; fitted to a "
+            "constant and a cosine run of 20 000 steps; nats/token",
             {"L0": 2.628, "A": 0.429, "C": 0.411, "alpha": 0.550, "lam": 0.999},
         ),
         "OLMo-1B": (
@@ -49,9 +49,10 @@ def lr_annealing(curve, *, L0, A, C, alpha, lam):
     r"""Loss at each step of a run: $L_0 + A S_1^{-\alpha} - C S_2$, with $S_1 = \sum_{i\le s} \eta_i$ and
     $S_2 = \sum_{i\le s} \sum_{k\le i} (\eta_{k-1} - \eta_k)\lambda^{i-k}$.
 
-    `curve` is the run's learning rate. `L0` is the floor, `A` and `alpha` shape the fall with the summed rate `S1`, `C` is what a unit of annealing
-    area gains, and `lam` is the memory per step (.999 in every experiment of the paper, so held there unless freed). Needs a run whose
-    rate falls: on constant runs `C` has no meaning. Warm-up counts as if at the peak; `variant(warmup="counted")` counts the climb.
+    `curve` is the run's learning rate. `L0` is the floor, `A` and `alpha` shape the fall with the summed rate `S1`,
+    `C` is what a unit of annealing area gains, and `lam` is the memory per step (.999 in every experiment of the
+    paper, so held there unless freed). Needs a run whose rate falls: on constant runs `C` has no meaning. Warm-up
+    counts as if at the peak; `variant(warmup="counted")` counts the climb.
     """
     # With e = relaxing part of the drops, S2 = (eta_0 - eta_s - e)/(1 - lam): linear in the schedule, one recurrence.
     lag = curve.relax(-jnp.log(lam), clock="steps")

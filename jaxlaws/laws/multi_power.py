@@ -40,9 +40,15 @@ def _set(L0, A, alpha, B, C, beta, gamma, **variant):
     aliases=("mpl",),
     variants={"warmup": ("counted", "excluded")},
     constants={
-        "25M": (_REPOSITORY, _set(3.04045406, 0.52468604, 0.50786857, 363.78751622, 2.06560812, 0.58279013, 0.64142257)),
+        "25M": (
+            _REPOSITORY,
+            _set(3.04045406, 0.52468604, 0.50786857, 363.78751622, 2.06560812, 0.58279013, 0.64142257),
+        ),
         "100M": (_REPOSITORY, _set(2.6514477, 0.60115152, 0.45295811, 437.9464276, 2.13245612, 0.59785199, 0.65523644)),
-        "400M": (_REPOSITORY, _set(2.37474466, 0.65421216, 0.42878731, 523.42464371, 2.02462735, 0.59350493, 0.63472457)),
+        "400M": (
+            _REPOSITORY,
+            _set(2.37474466, 0.65421216, 0.42878731, 523.42464371, 2.02462735, 0.59350493, 0.63472457),
+        ),
         "25M-paper": (_PAPER, _set(3.17, 0.51, 0.53, 446.40, 2.07, 0.41, 0.52, **{"variant:warmup": "excluded"})),
         "100M-paper": (_PAPER, _set(2.79, 0.59, 0.46, 521.40, 0.24, 0.60, 0.65, **{"variant:warmup": "excluded"})),
         "400M-paper": (_PAPER, _set(2.52, 0.66, 0.42, 614.30, 0.16, 0.88, 0.56, **{"variant:warmup": "excluded"})),
@@ -54,11 +60,13 @@ def _set(L0, A, alpha, B, C, beta, gamma, **variant):
     ),
 )
 def multi_power(curve, *, L0, A, alpha, B, C, beta, gamma):
-    r"""Loss at each step of a run: $L_0 + A S_1^{-\alpha} - B \sum_{k\le s} (\eta_{k-1} - \eta_k)\,[1 - (1 + C \eta_k^{-\gamma} S_k)^{-\beta}]$.
+    r"""Loss at each step of a run: $L_0 + A S_1^{-\alpha} - B \sum_{k\le s} (\eta_{k-1} - \eta_k)\,[1 - (1 + C
+    \eta_k^{-\gamma} S_k)^{-\beta}]$.
 
-    `curve` is the run's learning rate; $S_1$ is its sum over steps 1 to s, $S_k$ over steps k to s. `L0` is the floor, `A` and `alpha` shape the
-    fall with the summed rate, `B` is what a unit of decay gains in the end, `C`, `beta` and `gamma` say how fast, at which rate. The warm-up's climb
-    counts as negative annealing (`warmup="counted"`, as the released code has it); `variant(warmup="excluded")` is the formula as printed.
+    `curve` is the run's learning rate; $S_1$ is its sum over steps 1 to s, $S_k$ over steps k to s. `L0` is the floor,
+    `A` and `alpha` shape the fall with the summed rate, `B` is what a unit of decay gains in the end, `C`, `beta` and
+    `gamma` say how fast, at which rate. The warm-up's climb counts as negative annealing (`warmup="counted"`, as the
+    released code has it); `variant(warmup="excluded")` is the formula as printed.
     """
     # 1 - x^-beta by plain log and exp: only its absolute error counts, and expm1 and log1p cost twice as much.
     drop = curve.anneal(lambda node, since: 1.0 - power(1.0 + C * power(node.lr, -gamma) * since.area, -beta))

@@ -12,7 +12,8 @@ _SOURCE = (
 _BIBTEX = """
     @article{gadre2024language,
       title={Language models scale reliably with over-training and on downstream tasks},
-      author={Gadre, Samir Yitzhak and Smyrnis, Georgios and Shankar, Vaishaal and Gururangan, Suchin and Wortsman, Mitchell and others},
+      author={Gadre, Samir Yitzhak and Smyrnis, Georgios and Shankar, Vaishaal and Gururangan, Suchin
+              and Wortsman, Mitchell and others},
       journal={arXiv preprint arXiv:2403.08540},
       year={2024}
     }
@@ -35,7 +36,10 @@ _REFIT = "re-fit of the authors' five runs by plain least squares, C4 validation
     aliases=("gadre_overtrain",),
     constants={
         "C4": ("trained on C4; " + _REFIT, {"E": 1.508261, "a": 141.2772, "b": 189.5155, "eta": 0.121236}),
-        "RedPajama": ("trained on RedPajama; " + _REFIT, {"E": 1.836648, "a": 212.2362, "b": 366.6872, "eta": 0.1364255}),
+        "RedPajama": (
+            "trained on RedPajama; " + _REFIT,
+            {"E": 1.836648, "a": 212.2362, "b": 366.6872, "eta": 0.1364255},
+        ),
     },
     limits=(
         "None of the five fitted runs has fewer than 20 tokens a parameter: the implied optimal ratio is an extrapolation.",
@@ -43,10 +47,12 @@ _REFIT = "re-fit of the authors' five runs by plain least squares, C4 validation
     ),
 )
 def overtraining(N, D, *, E, a, b, eta):
-    r"""Loss of an `N`-parameter model after `D` tokens: $E + (a M^{\eta} + b M^{-\eta})\,C^{-\eta}$, $M = D/N$, $C = 6ND$.
+    r"""Loss of an `N`-parameter model after `D` tokens: $E + (a M^{\eta} + b M^{-\eta})\,C^{-\eta}$, $M = D/N$, $C =
+    6ND$.
 
-    `E` is the irreducible loss; `a` prices over-training (many tokens a parameter), `b` under-training, and `eta` is the one exponent of compute. The same
-    as `chinchilla` with $\alpha = \beta = 2\eta$, $A = a 6^{-\eta}$, $B = b 6^{-\eta}$.
+    `E` is the irreducible loss; `a` prices over-training (many tokens a parameter), `b` under-training, and `eta` is
+    the one exponent of compute. The same as `chinchilla` with $\alpha = \beta = 2\eta$, $A = a 6^{-\eta}$, $B = b
+    6^{-\eta}$.
     """
     M, C = D / N, 6.0 * N * D
     return E + (a * power(M, eta) + b * power(M, -eta)) * power(C, -eta)
@@ -65,12 +71,18 @@ def overtraining(N, D, *, E, a, b, eta):
     bibtex=_BIBTEX,
     aliases=("gadre_error",),
     constants={
-        "C4-17": ("trained on C4, mean top-1 error of 17 tasks; " + _REFIT, {"epsilon": 0.849742, "k": 2.078907, "gamma": 0.756121}),
+        "C4-17": (
+            "trained on C4, mean top-1 error of 17 tasks; " + _REFIT,
+            {"epsilon": 0.849742, "k": 2.078907, "gamma": 0.756121},
+        ),
         "RedPajama-17": (
             "trained on RedPajama, mean top-1 error of 17 tasks; " + _REFIT,
             {"epsilon": 0.856992, "k": 2.20649, "gamma": 0.714591},
         ),
-        "C4-46": ("trained on C4, mean top-1 error of 46 tasks; " + _REFIT, {"epsilon": 0.758949, "k": 1.288516, "gamma": 0.972164}),
+        "C4-46": (
+            "trained on C4, mean top-1 error of 46 tasks; " + _REFIT,
+            {"epsilon": 0.758949, "k": 1.288516, "gamma": 0.972164},
+        ),
         "RedPajama-46": (
             "trained on RedPajama, mean top-1 error of 46 tasks; " + _REFIT,
             {"epsilon": 0.76085, "k": 1.322899, "gamma": 0.890708},
@@ -81,6 +93,7 @@ def overtraining(N, D, *, E, a, b, eta):
 def error_from_loss(loss, *, epsilon, k, gamma):
     r"""Downstream error of a model with validation loss `loss`: $\epsilon - k\,e^{-\gamma\,loss}$.
 
-    The error is a fraction between 0 and 1; `epsilon` is that of a model that has learnt nothing, `k` and `gamma` say how errors vanish as the loss falls.
+    The error is a fraction between 0 and 1; `epsilon` is that of a model that has learnt nothing, `k` and `gamma` say
+    how errors vanish as the loss falls.
     """
     return epsilon - k * jnp.exp(-gamma * loss)

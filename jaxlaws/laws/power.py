@@ -30,8 +30,8 @@ KAPLAN_BIBTEX = """
 def power(x, *, A, alpha):
     r"""Loss that falls with one quantity without a floor: $A\,x^{-\alpha}$.
 
-    `x` is any positive quantity: parameters, tokens, compute, steps (name its column with `--column x=...`). `A` is the loss at x = 1 and `alpha`
-    the slope on log-log axes.
+    `x` is any positive quantity: parameters, tokens, compute, steps (name its column with `--column x=...`). `A` is
+    the loss at x = 1 and `alpha` the slope on log-log axes.
 
     >>> power(x=1e8, A=10.0, alpha=0.1)
     Array(1.5848932, dtype=float32)
@@ -63,6 +63,7 @@ def power(x, *, A, alpha):
 def power_plus_constant(x, *, E, A, alpha):
     r"""Loss that falls with one quantity towards a floor: $E + A\,x^{-\alpha}$.
 
-    `x` is any positive quantity. `E` is the loss that no `x` removes, `A` the reducible loss at x = 1, `alpha` its slope.
+    `x` is any positive quantity. `E` is the loss that no `x` removes, `A` the reducible loss at x = 1, `alpha` its
+    slope.
     """
     return E + A * raised(x, -alpha)

@@ -32,19 +32,22 @@ from jaxlaws.spec import exponent, fixed, law, positive, power, quantity, real, 
     }
     """,
     limits=(
-        "q = .8, equal run weights and the shift's exponent were settled with test numbers of mpl_curves in view; a second data set agrees.",
+        "q = .8, equal run weights and the shift's exponent were settled with test numbers of mpl_curves in view; a second "
+        "data set agrees.",
         "Free m and d (the run shift) only among runs of equal peak and warm-up: with different peaks it hurts.",
         "Deep drops (a tenth of the peak) and horizons beyond twice the fitted ones are where it errs most.",
     ),
 )
 def progress_noise(curve, *, L0, A, B, a, k, p, q, m, d, lr_ref):
-    r"""Loss at each step of a run: $L_0 + A\,T_p^{-a} + B\,N + (m + d_{run})\,S^{-1.5}$, with $x = \eta/\eta_{ref}$, $T_p = \sum x^p/1000$,
-    $S = \sum x/1000$ and $N_t = e^{-k x_t/1000} N_{t-1} + (1 - e^{-k x_t/1000}) x_t^q$ from $N_0 = 0$.
+    r"""Loss at each step of a run: $L_0 + A\,T_p^{-a} + B\,N + (m + d_{run})\,S^{-1.5}$, with $x = \eta/\eta_{ref}$,
+    $T_p = \sum x^p/1000$, $S = \sum x/1000$ and $N_t = e^{-k x_t/1000} N_{t-1} + (1 - e^{-k x_t/1000}) x_t^q$ from
+    $N_0 = 0$.
 
-    `curve` is the run's learning rate and `lr_ref` the peak of the fitted runs, stored with the fit. Progress runs on the clock $T_p$, slower than the rate
-    itself (`p` below 1): `L0`, `A` and `a` shape it. Gradient noise `N` follows the rate at speed `k`, and costs `B` at the peak; `q` is its
-    exponent, held at .8. The run shift is off (`m` = `d` = 0) unless freed: `m` is common, `d` belongs to each run (its data order), both held near 0 by a
-    prior. Give runs equal weight: `weights="run"`.
+    `curve` is the run's learning rate and `lr_ref` the peak of the fitted runs, stored with the fit. Progress runs on
+    the clock $T_p$, slower than the rate itself (`p` below 1): `L0`, `A` and `a` shape it. Gradient noise `N` follows
+    the rate at speed `k`, and costs `B` at the peak; `q` is its exponent, held at .8. The run shift is off (`m` = `d`
+    = 0) unless freed: `m` is common, `d` belongs to each run (its data order), both held near 0 by a prior. Give runs
+    equal weight: `weights="run"`.
     """
     x = curve.lr / lr_ref
     rate = k / (1000.0 * lr_ref)

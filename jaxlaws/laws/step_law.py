@@ -43,7 +43,8 @@ _RULE = "log-linear regression on the runs within .25 % of each (N, D) cell's lo
 def step_law(N, D, *, c, alpha, beta):
     r"""Best peak learning rate for `N` parameters and `D` tokens: $c\,N^{-\alpha} D^{\beta}$.
 
-    `N` excludes embeddings. `c` is the scale, `alpha` says how the rate falls with size, `beta` how it grows with data.
+    `N` excludes embeddings. `c` is the scale, `alpha` says how the rate falls with size, `beta` how it grows with
+    data.
 
     >>> float(step_law.constants["dense"](N=1e9, D=1e11)).__round__(7)
     0.0016325

@@ -8,8 +8,8 @@
 | above the frontier where runs are badly tuned          | `asymmetric(under=0.1)`     |
 | of any kind, and a parameter is known beforehand       | `normal(mean, sd)` as prior |
 
-Residuals are taken on the natural scale of the law's output (log for losses, steps and rates, raw for errors); `on=` changes it.
-Objectives are pytrees whose numbers are leaves: a new delta compiles nothing.
+Residuals are taken on the natural scale of the law's output (log for losses, steps and rates, raw for errors); `on=`
+changes it. Objectives are pytrees whose numbers are leaves: a new delta compiles nothing.
 """
 
 from jaxlaws.objectives._link import link

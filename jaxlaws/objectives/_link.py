@@ -10,7 +10,8 @@ SCALES = ("log", "raw", "logit")
 
 
 def link(value: Any, on: str) -> Any:
-    """`value` on the scale `on`. Outside the scale's domain it goes on as a straight line, so that searches can come back."""
+    """`value` on the scale `on`. Outside the scale's domain it goes on as a straight line, so that searches can come
+    back."""
     if on == "raw":
         return value
     tiny = 1e-6

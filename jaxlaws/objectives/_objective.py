@@ -10,7 +10,8 @@ from jaxlaws.objectives._link import SCALES
 
 @runtime_checkable
 class Objective(Protocol):
-    """One residual `u` = prediction - observation on the scale `on` to its cost. Numbers are pytree leaves: new ones compile nothing."""
+    """One residual `u` = prediction - observation on the scale `on` to its cost. Numbers are pytree leaves: new ones
+    compile nothing."""
 
     @property
     def on(self) -> str | None:

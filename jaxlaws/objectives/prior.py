@@ -21,7 +21,8 @@ class Normal:
 
 
 def normal(mean: Any, sd: Any, *, residual: Any = None) -> Normal:
-    r"""Adds $\frac12 (r (p - mean)/sd)^2$ to the objective, $r$ = `residual` (default: the objective's unit, Huber's delta).
+    r"""Adds $\frac12 (r (p - mean)/sd)^2$ to the objective, $r$ = `residual` (default: the objective's unit, Huber's
+    delta).
 
     The objective then is $r^2$ times a negative log-posterior, and the fit a MAP.
     """

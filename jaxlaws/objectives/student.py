@@ -39,7 +39,8 @@ class Student:
 
 
 def student(scale: Any = 1e-3, *, dof: Any = 4.0, on: str | None = None) -> Student:
-    r"""Cost $\frac{\nu s^2}{2} \log(1 + u^2/(\nu s^2))$ with $\nu$ = `dof`: far outliers hardly pull. Not convex: use many starts."""
+    r"""Cost $\frac{\nu s^2}{2} \log(1 + u^2/(\nu s^2))$ with $\nu$ = `dof`: far outliers hardly pull. Not convex: use
+    many starts."""
     check_scale("student", on)
     check_positive("student", "scale", scale)
     check_positive("student", "dof", dof)

@@ -1,7 +1,7 @@
 """A learning rate over steps: pure functions `step -> lr`, and what a law sees of one.
 
-A schedule is called with a step (or an array of steps) and returns the absolute rate that this step's update uses. It is
-an optax schedule as it stands, prints as a spec string, and `parse` reads that string back.
+A schedule is called with a step (or an array of steps) and returns the absolute rate that this step's update uses. It
+is an optax schedule as it stands, prints as a spec string, and `parse` reads that string back.
 
 | you have                                        | use                                    |
 |-------------------------------------------------|----------------------------------------|

@@ -1,11 +1,11 @@
 """Where a curve's sums are evaluated: cells between logged steps, panels inside them, Gauss points inside those.
 
-A sum over the changes of the learning rate has up to 10^5 terms, but its kernel is smooth away from the step at which it
-is evaluated. So the steps are cut into cells that end at the logged steps (and at jumps and kinks of the rate). Seen from the
-cell's own end, where kernels may vary from one step to the next, its changes are two points in each of a few panels graded
-towards that end (`near`); from a later logged step, cells are taken together the more of them the farther away they lie (`past`).
-The points are the Gauss rule of the discrete measure that the changes make, so its first four moments are kept.
-All of this is host code in NumPy; it runs once a curve.
+A sum over the changes of the learning rate has up to 10^5 terms, but its kernel is smooth away from the step at which
+it is evaluated. So the steps are cut into cells that end at the logged steps (and at jumps and kinks of the rate).
+Seen from the cell's own end, where kernels may vary from one step to the next, its changes are two points in each of a
+few panels graded towards that end (`near`); from a later logged step, cells are taken together the more of them the
+farther away they lie (`past`). The points are the Gauss rule of the discrete measure that the changes make, so its
+first four moments are kept. All of this is host code in NumPy; it runs once a curve.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ class Points:
 
 
 def edges_of(lr: Array, logged: Array, *, top: int) -> tuple[Array, Array]:
-    """Ends of the cells, increasing, from 0 to the last logged step, and the positions of those that no panel may hold inside.
+    """Ends of the cells, increasing, from 0 to the last logged step, and the positions of those that no panel may hold
+    inside.
 
-    They are the logged steps, the jumps and kinks of the rate and, during a climb from near 0 to step `top`, steps that grow
-    geometrically from 0, where powers of the rate are singular, and towards `top`, where the changes stop at once.
+    They are the logged steps, the jumps and kinks of the rate and, during a climb from near 0 to step `top`, steps
+    that grow geometrically from 0, where powers of the rate are singular, and towards `top`, where the changes stop at
+    once.
     """
     kinks = {0, top} | {k for jump in breaks(lr) for k in (int(jump) - 1, int(jump))}
     marks = kinks | set(map(int, logged)) | set(map(int, growing(top))) | {top - int(m) for m in growing(top)}
@@ -51,7 +53,8 @@ def breaks(lr: Array) -> Array:
 
 
 def panels_of(edges: Array, *, panels: int) -> tuple[Array, Array]:
-    """First and last step of each cell's panels, graded towards the cell's end; shape `(cells, panels)`, empty ones first > last."""
+    """First and last step of each cell's panels, graded towards the cell's end; shape `(cells, panels)`, empty ones
+    first > last."""
     length = np.diff(edges)
     first = np.empty((len(length), panels), dtype=np.int64)
     final = np.empty_like(first)
@@ -61,7 +64,7 @@ def panels_of(edges: Array, *, panels: int) -> tuple[Array, Array]:
     ratio = max(4.0, (widest / 4.0) ** (1.0 / max(panels - 1, 1)))
     size = 4.0
     for p in range(panels):
-        begin = np.maximum(edges[:-1] + 1, end - int(round(size)) + 1) if p < panels - 1 else edges[:-1] + 1
+        begin = np.maximum(edges[:-1] + 1, end - round(size) + 1) if p < panels - 1 else edges[:-1] + 1
         first[:, p], final[:, p] = begin, end
         end = begin - 1
         size *= ratio
@@ -99,10 +102,12 @@ def gauss(weight: Array, first: Array, last: Array) -> Points:
 
 
 def past(weight: Array, edges: Array, logged: Array, forced: Array, *, top: int, ratio: float) -> Points:
-    """For each logged step, panels of whole cells over all that lies before its own cell, with their Gauss rules; `(steps, points)`.
+    """For each logged step, panels of whole cells over all that lies before its own cell, with their Gauss rules;
+    `(steps, points)`.
 
-    A panel is at most `ratio` times as long as its distance from the logged step, holds no edge of `forced` inside, and during
-    the climb to `top` does not span more than a factor of 2 in steps, as powers of the rate vary that fast there.
+    A panel is at most `ratio` times as long as its distance from the logged step, holds no edge of `forced` inside,
+    and during the climb to `top` does not span more than a factor of 2 in steps, as powers of the rate vary that fast
+    there.
     """
     # Moments of any run of cells by differences of prefix sums; extended precision keeps the small differences exact enough.
     unit = float(edges[-1])
@@ -134,12 +139,8 @@ def past(weight: Array, edges: Array, logged: Array, forced: Array, *, top: int,
     skewness = raw3 - 3 * mean * raw2 + 2 * mean**3
     lowest = edges[a] + 1
     highest = np.maximum(edges[b], lowest)
-    points = _two_points(
-        *(np.asarray(v, np.float64) for v in (total, mean * unit, variance * unit**2, skewness * unit**3)),
-        lowest,
-        highest,
-        a.shape,
-    )
+    scaled = [np.asarray(v, np.float64) for v in (total, mean * unit, variance * unit**2, skewness * unit**3)]
+    points = _two_points(scaled[0], scaled[1], scaled[2], scaled[3], lowest, highest, a.shape)
     return _packed(points)
 
 

@@ -21,8 +21,8 @@ Shape = Callable[[ModuleType, Any], Any]
 class Schedule:
     """Learning rate at each step: call it with a step, or an array of steps, and get absolute rates of the same shape.
 
-    Works as an optax schedule (a traced count gives a traced rate in the default float type) and on the host (a number or
-    NumPy array gives float64). `str(schedule)` is a spec that `parse` reads back; pickling goes through it.
+    Works as an optax schedule (a traced count gives a traced rate in the default float type) and on the host (a number
+    or NumPy array gives float64). `str(schedule)` is a spec that `parse` reads back; pickling goes through it.
     """
 
     name: str
@@ -67,7 +67,8 @@ RAMPS = ("linear", "cosine", "linspace")
 
 
 def check(name: str, *, ramp_shape: str = "linear", steps: Mapping[str, Any], rates: Mapping[str, Any]) -> None:
-    """Raise a sentence unless `steps` are whole and increase in the order given, and `rates` are finite and not negative."""
+    """Raise a sentence unless `steps` are whole and increase in the order given, and `rates` are finite and not
+    negative."""
     if ramp_shape not in RAMPS:
         raise ScheduleError(f"`{name}(ramp=...)` must be one of {', '.join(RAMPS)}; got {ramp_shape!r}.")
     last_key, last = "", 0
@@ -83,7 +84,8 @@ def check(name: str, *, ramp_shape: str = "linear", steps: Mapping[str, Any], ra
     for key, value in rates.items():
         if isinstance(value, jax.Array):
             continue  # traced or on a device: a host check would block or fail
-        if isinstance(value, bool | str) or not np.isscalar(value) or not np.isfinite(value) or value < 0:
+        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if not number or not 0 <= float(value) < math.inf:
             raise ScheduleError(f"`{name}({key}=...)` must be a finite rate of at least 0; got {value!r}.")
 
 
@@ -92,7 +94,9 @@ _DEFAULTS: dict[str, Any] = {"total": None, "warmup": 0, "start": 0.0, "ramp": "
 
 def stated(**args: Any) -> dict[str, Any]:
     """Arguments without those that keep their default, so that a spec stays short."""
-    return {k: v for k, v in args.items() if not (k in _DEFAULTS and not isinstance(v, jax.Array) and v == _DEFAULTS[k])}
+    return {
+        k: v for k, v in args.items() if not (k in _DEFAULTS and not isinstance(v, jax.Array) and v == _DEFAULTS[k])
+    }
 
 
 def _spell(value: Any) -> str:

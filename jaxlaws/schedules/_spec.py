@@ -18,9 +18,7 @@ from jaxlaws.schedules.power import power
 from jaxlaws.schedules.warmup import warmup
 from jaxlaws.schedules.wsd import wsd
 
-KINDS = {
-    f.__name__: f for f in (constant, linear, cosine, wsd, power, multistep, eight_one_one, knots, warmup, join)
-}
+KINDS = {f.__name__: f for f in (constant, linear, cosine, wsd, power, multistep, eight_one_one, knots, warmup, join)}
 
 _TOKEN = re.compile(r"\s*(?:(?P<word>[A-Za-z0-9_.+\-]+)|(?P<mark>[(),=\[\]]))")
 
@@ -113,7 +111,9 @@ class _Reader:
         except ScheduleError as error:
             raise ScheduleError(f"schedule `{self.spec}`: {error}") from None
         except (TypeError, ValueError, AttributeError) as error:
-            raise ScheduleError(f"schedule `{self.spec}`: an argument of `{name}` has the wrong kind ({error}).") from None
+            raise ScheduleError(
+                f"schedule `{self.spec}`: an argument of `{name}` has the wrong kind ({error})."
+            ) from None
 
 
 def _number_or_word(word: str) -> int | float | str:

@@ -8,7 +8,9 @@ from jaxlaws.schedules._schedule import Schedule, check, stated
 from jaxlaws.schedules._schedule import ramp as climb
 
 
-def constant(peak: Any, *, total: int | None = None, warmup: int = 0, start: Any = 0.0, ramp: str = "linear") -> Schedule:
+def constant(
+    peak: Any, *, total: int | None = None, warmup: int = 0, start: Any = 0.0, ramp: str = "linear"
+) -> Schedule:
     """Rate `peak` at every step after a warm-up from `start` over `warmup` steps.
 
     >>> constant(3e-4, warmup=100)(50)

@@ -25,4 +25,6 @@ def cosine(
         down = end + (peak - end) * (0.5 + 0.5 * xp.cos(math.pi * x))
         return climb(xp, t, down, peak=peak, warmup=warmup, start=start, shape=ramp)
 
-    return Schedule("cosine", stated(peak=peak, total=total, end=end, warmup=warmup, start=start, ramp=ramp), shape, total)
+    return Schedule(
+        "cosine", stated(peak=peak, total=total, end=end, warmup=warmup, start=start, ramp=ramp), shape, total
+    )

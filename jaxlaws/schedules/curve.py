@@ -25,8 +25,8 @@ Warmup = Literal["counted", "excluded", "peak"]
 class Node:
     """One change of the learning rate, or a merged group of them. Arrays of one shape.
 
-    `drop` is lr[k-1] - lr[k] with its sign (0 in padding), `before` and `lr` are lr[k-1] and lr[k], `step` is k, `area` is
-    the sum of the rate before k.
+    `drop` is lr[k-1] - lr[k] with its sign (0 in padding), `before` and `lr` are lr[k-1] and lr[k], `step` is k,
+    `area` is the sum of the rate before k.
     """
 
     drop: Any
@@ -50,8 +50,8 @@ class Since:
 class Curve:
     """A run's learning rate at its logged steps, `(steps,)`, and the sums over what lies before each of them.
 
-    `step`, `lr`, `area` (sum of the rate over steps 1..step) and `batch` (tokens) are what formulas use; `start` is the
-    rate at step 0, the state before the first update. `of` and `on_grid` construct one. Curves of equal shapes
+    `step`, `lr`, `area` (sum of the rate over steps 1..step) and `batch` (tokens) are what formulas use; `start` is
+    the rate at step 0, the state before the first update. `of` and `on_grid` construct one. Curves of equal shapes
     stack: a law written for one curve is `vmap`ped over many.
     """
 
@@ -82,9 +82,10 @@ class Curve:
     ) -> Curve:
         """Curve of a schedule at logged steps `at`, on the host, in float64 under x64.
 
-        `schedule` is a function of the step or an array with the rate of steps 0, 1, 2, ... `warmup` names how a law counts
-        the climb: `counted` as it is, `excluded` without its (negative) drops, `peak` as if it had been at its last rate. `exact`
-        keeps every change as its own node. Raises `ScheduleError` when `at` is not whole, increasing and at least 1.
+        `schedule` is a function of the step or an array with the rate of steps 0, 1, 2, ... `warmup` names how a law
+        counts the climb: `counted` as it is, `excluded` without its (negative) drops, `peak` as if it had been at its
+        last rate. `exact` keeps every change as its own node. Raises `ScheduleError` when `at` is not whole,
+        increasing and at least 1.
         """
         logged = _whole_steps(at)
         lr = _per_step(schedule, int(logged[-1]))
@@ -93,10 +94,11 @@ class Curve:
 
     @staticmethod
     def on_grid(edges: Any, lr: Any, *, at: Any = None, batch: Any = None) -> Curve:
-        """Curve of a rate that is linear between static steps `edges`, from 0 on, with rates `lr`, which may be traced.
+        """Curve of a rate that is linear between static steps `edges`, from 0 on, with rates `lr`, which may be
+        traced.
 
-        Differentiable in `lr`, shape `(edges,)`. `at` (default: all edges after 0) must be edges. A step's change belongs to the
-        cell that it ends in, so `lr[0]` is the rate before the first update.
+        Differentiable in `lr`, shape `(edges,)`. `at` (default: all edges after 0) must be edges. A step's change
+        belongs to the cell that it ends in, so `lr[0]` is the rate before the first update.
         """
         edges = np.asarray(edges)
         if edges.ndim != 1 or len(edges) < 2 or edges[0] != 0 or not np.array_equal(edges, np.round(edges)):
@@ -121,7 +123,8 @@ class Curve:
         live = node.drop != 0
         # Masked pairs get harmless values before any arithmetic: a NaN times 0 is a NaN, in the gradient too.
         since = Since(
-            jnp.where(live, self.area[:, None] - node.area, 1.0), jnp.where(live, self.step[:, None] - node.step + 1.0, 1.0)
+            jnp.where(live, self.area[:, None] - node.area, 1.0),
+            jnp.where(live, self.step[:, None] - node.step + 1.0, 1.0),
         )
         return jnp.sum(jnp.where(live, node.drop * kernel(node, since), 0.0), axis=-1)
 
@@ -135,8 +138,9 @@ class Curve:
     ) -> Any:
         """Sum over the changes of drop x weight x exp(-rate x since), in time linear in the steps.
 
-        `rate` is a number, giving `(steps,)`, or `(rates,)`, giving `(steps, rates)`; `weight` a function of the node that broadcasts to
-        (cells, nodes) or, with several rates, (cells, nodes, rates). `of` is an increasing function of the rate whose changes are summed instead.
+        `rate` is a number, giving `(steps,)`, or `(rates,)`, giving `(steps, rates)`; `weight` a function of the node
+        that broadcasts to (cells, nodes) or, with several rates, (cells, nodes, rates). `of` is an increasing function
+        of the rate whose changes are summed instead.
         """
         rate = jnp.asarray(rate, dtype=self.lr.dtype)
         rates = jnp.atleast_1d(rate)
@@ -156,7 +160,8 @@ class Curve:
         return level if rate.ndim else level[:, 0]
 
     def integral(self, f: Callable[[Any, Any], Any]) -> Any:
-        """Sum of `f(lr, step)` over steps 1..step for each logged step, shape `(steps,)`; `f` is elementwise and smooth."""
+        """Sum of `f(lr, step)` over steps 1..step for each logged step, shape `(steps,)`; `f` is elementwise and
+        smooth."""
         live = self.quad_weight > 0
         lr, step = jnp.where(live, self.quad_lr, 1.0), jnp.where(live, self.quad_step, 1.0)
         parts = jnp.sum(jnp.where(live, self.quad_weight * f(lr, step), 0.0), axis=-1)
@@ -202,7 +207,12 @@ def pad(curve: Curve, *, steps: int, cells: int, near: int, past: int) -> Curve:
         return x
 
     def grow_node(node: Node, *sizes: int) -> Node:
-        return Node(**{f.name: grow(getattr(node, f.name), *sizes, fill=0.0 if f.name == "drop" else 1.0) for f in dataclasses.fields(Node)})
+        return Node(
+            **{
+                f.name: grow(getattr(node, f.name), *sizes, fill=0.0 if f.name == "drop" else 1.0)
+                for f in dataclasses.fields(Node)
+            }
+        )
 
     rows = ("step", "lr", "area", "batch", "cell")
     ends = ("grid_lr", "grid_area", "grid_step")
@@ -309,7 +319,8 @@ def _curve(lr: np.ndarray, logged: np.ndarray, batch: Any, climb: int, warmup: s
 
 
 def _curve_on_grid(given: np.ndarray, lr: Any, logged: np.ndarray, batch: Any) -> Curve:
-    """As `_curve`, with positions fixed beforehand: between two edges every step changes the rate by the same amount."""
+    """As `_curve`, with positions fixed beforehand: between two edges every step changes the rate by the same
+    amount."""
     edges = _cells.graded(np.union1d(given, _cells.growing(int(given[1]))), logged)
     dtype = lr.dtype
     owner = np.searchsorted(given, edges[1:], side="left") - 1  # the given interval that holds each cell
@@ -318,7 +329,10 @@ def _curve_on_grid(given: np.ndarray, lr: Any, logged: np.ndarray, batch: Any) -
     left = given[:-1]
     # Sum of the rate over steps 1..given[i]: an arithmetic series in each interval.
     sums = jnp.concatenate(
-        [jnp.zeros(1, dtype), jnp.cumsum(length.astype(dtype) * lr[:-1] + slope * (length * (length + 1) / 2).astype(dtype))]
+        [
+            jnp.zeros(1, dtype),
+            jnp.cumsum(length.astype(dtype) * lr[:-1] + slope * (length * (length + 1) / 2).astype(dtype)),
+        ]
     )
 
     def rate(step: np.ndarray, own: np.ndarray) -> Any:

@@ -11,7 +11,7 @@ from jaxlaws.schedules._schedule import Schedule, check
 
 def join(schedules: Sequence[Schedule], *, at: Sequence[int] | int) -> Schedule:
     """`schedules[0]`, and from step `at[i]` on `schedules[i + 1]`, which counts its own steps from 0 there."""
-    starts = tuple(at) if isinstance(at, tuple | list) else (at,)
+    starts: tuple[int, ...] = (at,) if isinstance(at, int) else tuple(at)
     parts = tuple(schedules)
     if len(parts) != len(starts) + 1:
         raise ScheduleError(f"`join` needs one schedule more than steps in `at`; got {len(parts)} and {len(starts)}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -19,7 +20,7 @@ def knots(steps: Sequence[int], lrs: Any) -> Schedule:
     rates = lrs if traced else tuple(np.asarray(lrs, dtype=np.float64).ravel().tolist())
     if len(steps) == 0 or len(steps) != len(rates):
         raise ScheduleError(f"`knots` needs as many rates as steps, one at least; got {len(rates)} and {len(steps)}.")
-    if any(b <= a for a, b in zip(steps, steps[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(steps)):
         raise ScheduleError(f"`knots(steps=...)` must increase; got {list(steps)}.")
     check(
         "knots",

@@ -23,4 +23,6 @@ def linear(
         x = xp.clip((t - warmup) / max(total - warmup, 1), 0.0, 1.0)
         return climb(xp, t, peak + (end - peak) * x, peak=peak, warmup=warmup, start=start, shape=ramp)
 
-    return Schedule("linear", stated(peak=peak, total=total, end=end, warmup=warmup, start=start, ramp=ramp), shape, total)
+    return Schedule(
+        "linear", stated(peak=peak, total=total, end=end, warmup=warmup, start=start, ramp=ramp), shape, total
+    )

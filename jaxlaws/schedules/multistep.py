@@ -30,7 +30,9 @@ def multistep(
     steps = tuple(at) if isinstance(at, tuple | list | np.ndarray) else (at,)
     rates = tuple(to) if isinstance(to, tuple | list | np.ndarray) else (to,)
     if len(steps) != len(rates):
-        raise ScheduleError(f"`multistep` needs one rate in `to` for each step in `at`; got {len(steps)} and {len(rates)}.")
+        raise ScheduleError(
+            f"`multistep` needs one rate in `to` for each step in `at`; got {len(steps)} and {len(rates)}."
+        )
     check(
         "multistep",
         ramp_shape=ramp,

@@ -37,7 +37,5 @@ def power(
         down = xp.maximum(peak * xp.maximum(t / hold, 1.0) ** (-exponent), end + xp.zeros_like(t))
         return climb(xp, t, down, peak=peak, warmup=warmup, start=start, shape=ramp)
 
-    args = stated(
-        peak=peak, warmup=warmup, hold=hold, exponent=exponent, end=end, total=total, start=start, ramp=ramp
-    )
+    args = stated(peak=peak, warmup=warmup, hold=hold, exponent=exponent, end=end, total=total, start=start, ramp=ramp)
     return Schedule("power", args, shape, total)

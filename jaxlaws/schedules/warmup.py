@@ -9,7 +9,8 @@ from jaxlaws.schedules._schedule import ramp as climb
 
 
 def warmup(schedule: Schedule, *, steps: int, start: Any = 0.0, ramp: str = "linear") -> Schedule:
-    """`schedule`, whose first `steps` steps are replaced by a climb from `start` to the rate it has at step `steps`."""
+    """`schedule`, whose first `steps` steps are replaced by a climb from `start` to the rate it has at step
+    `steps`."""
     check("warmup", ramp_shape=ramp, steps={"steps": steps}, rates={"start": start})
 
     def shape(xp: Any, t: Any) -> Any:

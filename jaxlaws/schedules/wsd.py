@@ -1,4 +1,5 @@
-"""Warm-up, stable, decay (Hu et al. 2024, arXiv:2404.06395; cooldown shapes after Haegele et al. 2024, arXiv:2405.18392)."""
+"""Warm-up, stable, decay (Hu et al. 2024, arXiv:2404.06395; cooldown shapes after Haegele et al. 2024,
+arXiv:2405.18392)."""
 
 from __future__ import annotations
 

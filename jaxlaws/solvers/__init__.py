@@ -7,7 +7,8 @@
 | many starts, most of them hopeless                 | `race(..., rungs=[Rung(...), ...])`    |
 | one unknown in one equation                        | `bracketed_root`                       |
 
-Solvers know no laws: they see a residual function and starts. Coordinates stay in a box; one on its bound is exactly there.
+Solvers know no laws: they see a residual function and starts. Coordinates stay in a box; one on its bound is exactly
+there.
 """
 
 from jaxlaws.solvers.descent import Descent, descent

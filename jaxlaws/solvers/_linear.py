@@ -11,7 +11,8 @@ _UNROLLED = 10  # LAPACK calls cost more than the arithmetic for matrices up to 
 
 
 def solve_positive(matrix: Any, right: Any) -> Any:
-    """Solution of `matrix @ x = right`, `(n, n)` and `(n,)`, for a symmetric positive (semi-)definite matrix with a unit-like scale."""
+    """Solution of `matrix @ x = right`, `(n, n)` and `(n,)`, for a symmetric positive (semi-)definite matrix with a
+    unit-like scale."""
     n = right.shape[0]
     if n > _UNROLLED:
         factor = jax.scipy.linalg.cho_factor(matrix + 1e-14 * jnp.eye(n, dtype=matrix.dtype), lower=True)
@@ -27,7 +28,9 @@ def solve_positive(matrix: Any, right: Any) -> Any:
             lower[i, j] = (matrix[i, j] - dot) * inverse[j]
     half: list[Any] = []
     for i in range(n):
-        half.append((right[i] - sum((lower[i, k] * half[k] for k in range(i)), start=jnp.zeros((), right.dtype))) * inverse[i])
+        half.append(
+            (right[i] - sum((lower[i, k] * half[k] for k in range(i)), start=jnp.zeros((), right.dtype))) * inverse[i]
+        )
     x: list[Any] = [None] * n
     for i in reversed(range(n)):
         dot = sum((lower[k, i] * x[k] for k in range(i + 1, n)), start=jnp.zeros((), right.dtype))

@@ -48,6 +48,7 @@ class Descent:
 def descent(transformation: optax.GradientTransformation, *, steps: int) -> Descent:
     """Solver from any optax transformation, such as `descent(optax.adam(1e-2), steps=500)`.
 
-    As the whole solver of a point law it rarely reaches the optimum (see docs); as `fit(explore=...)` it prepares starts for Levenberg-Marquardt.
+    As the whole solver of a point law it rarely reaches the optimum (see docs); as `fit(explore=...)` it prepares
+    starts for Levenberg-Marquardt.
     """
     return Descent(transformation, steps)

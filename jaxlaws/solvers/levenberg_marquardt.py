@@ -35,7 +35,8 @@ class Minimum:
 
 @dataclass(frozen=True)
 class LevenbergMarquardt:
-    """Settings of the solver. `trips` is how many steps every start takes; `polish` how many more the best ones take."""
+    """Settings of the solver. `trips` is how many steps every start takes; `polish` how many more the best ones
+    take."""
 
     trips: int = 60
     polish: int = 40
@@ -45,8 +46,9 @@ class LevenbergMarquardt:
     ) -> Minimum:
         """Minimise half the sum of squares of `residuals(x)` from one start inside the box `low <= x <= high`.
 
-        `residuals` takes a tuple of scalars, so that the derivative to one of them costs what depends on it, and returns an array.
-        The number of steps is fixed: nothing depends on values, so that the search can be batched, and differentiated forwards.
+        `residuals` takes a tuple of scalars, so that the derivative to one of them costs what depends on it, and
+        returns an array. The number of steps is fixed: nothing depends on values, so that the search can be batched,
+        and differentiated forwards.
         """
 
         def trip(_: Any, now: tuple[Minimum, Any]) -> tuple[Minimum, Any]:
@@ -62,7 +64,9 @@ class LevenbergMarquardt:
             # Nielsen's rule: damping falls smoothly with the gain ratio, and grows faster with each failure in a row.
             eased = here.damping * jnp.clip(1.0 - (2.0 * gain - 1.0) ** 3, 0.1, 2.0)
             begun = jnp.isfinite(here.objective)
-            damping = jnp.clip(jnp.where(better, jnp.where(begun, eased, here.damping), here.damping * growth), 1e-14, 1e14)
+            damping = jnp.clip(
+                jnp.where(better, jnp.where(begun, eased, here.damping), here.damping * growth), 1e-14, 1e14
+            )
             growth = jnp.where(better, 2.0, jnp.minimum(growth * 2.0, 64.0))
             chosen = jax.tree.map(lambda a, b: jnp.where(better, a, b), there, here)
             return _damped(chosen, damping), growth
@@ -83,7 +87,11 @@ def evaluate(residuals: Residuals, x: Float[Array, " params"], damping: Any) -> 
     """Objective, gradient and Gauss-Newton matrix at `x`."""
     value, columns = jacobian(residuals, x)
     return Minimum(
-        x=x, objective=0.5 * jnp.sum(value * value), gradient=columns @ value, normal=columns @ columns.T, damping=damping
+        x=x,
+        objective=0.5 * jnp.sum(value * value),
+        gradient=columns @ value,
+        normal=columns @ columns.T,
+        damping=damping,
     )
 
 

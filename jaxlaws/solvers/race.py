@@ -48,7 +48,8 @@ def race(
 ) -> Race:
     """Minimise from every start `(starts, params)`; after each rung only the best go on. Ties go to the smaller index.
 
-    `problem(dtype)` gives the residuals in that precision. Where 64-bit types are off, float64 rungs run in the default type.
+    `problem(dtype)` gives the residuals in that precision. Where 64-bit types are off, float64 rungs run in the
+    default type.
     """
     count = starts.shape[0]
     index = jnp.arange(count)

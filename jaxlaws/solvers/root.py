@@ -12,8 +12,8 @@ import jax.numpy as jnp
 def bracketed_root(f: Callable[[Any], Any], low: Any, high: Any, *, trips: int = 60) -> Any:
     """Root `x` of `f` in `[low, high]`, where `f(low)` and `f(high)` differ in sign; NaN where they do not.
 
-    Bisection guards regula falsi (the Illinois rule), `trips` times. Derivatives with respect to whatever `f` closes over follow from the
-    implicit function theorem, so the brackets and the search contribute nothing to them.
+    Bisection guards regula falsi (the Illinois rule), `trips` times. Derivatives with respect to whatever `f` closes
+    over follow from the implicit function theorem, so the brackets and the search contribute nothing to them.
     """
     low, high = jnp.asarray(low), jnp.asarray(high)
 

@@ -26,13 +26,14 @@ class Catalogue(Mapping[str, Law]):
         self._aliases |= dict.fromkeys(law.aliases, law.name)
 
     def __getitem__(self, name: str) -> Law:
-        """Law by name or alias, with options as in `multi_power:warmup=excluded`. Raises `LawError` naming the nearest."""
+        """Law by name or alias, with options as in `multi_power:warmup=excluded`. Raises `LawError` naming the
+        nearest."""
         head, *options = name.split(":")
         head = self._aliases.get(head, head)
         if head not in self._laws:
             raise LawError(nearest(head, [*self._laws, *self._aliases], what="law"))
-        pairs = [option.partition("=")[::2] for option in options]
-        return self._laws[head].variant(**dict(pairs)) if pairs else self._laws[head]
+        chosen = {key: value for key, _, value in (option.partition("=") for option in options)}
+        return self._laws[head].variant(**chosen) if chosen else self._laws[head]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._laws)
@@ -52,6 +53,8 @@ def find(law: Law | str) -> Law:
     if isinstance(law, Law):
         return law
     if not isinstance(law, str):
-        raise LawError(f"a law is a `Law`, a name such as `chinchilla`, or a formula such as `E + A/N^alpha`; got {law!r}.")
+        raise LawError(
+            f"a law is a `Law`, a name such as `chinchilla`, or a formula such as `E + A/N^alpha`; got {law!r}."
+        )
     looks_like_a_name = law.replace("_", "").replace("-", "").split(":")[0].isalnum()
     return catalogue[law] if looks_like_a_name else formula(law)

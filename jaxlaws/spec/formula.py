@@ -156,7 +156,7 @@ def _evaluate(node: ast.AST, values: Mapping[str, Any]) -> Any:
             return _FUNCTIONS[name](jnp.asarray(_evaluate(argument, values), dtype=_dtype(values)))
         case ast.Name(id=name):
             return values[name]
-        case ast.Constant(value=value):
+        case ast.Constant(value=int(value) | float(value)):
             return float(value)
     raise AssertionError(ast.dump(node))  # _check lets nothing else through
 

@@ -97,7 +97,8 @@ class Law:
 
     @property
     def label(self) -> str:
-        """Name with the options that differ from the default, as the command line takes it: `multi_power:warmup=excluded`."""
+        """Name with the options that differ from the default, as the command line takes it:
+        `multi_power:warmup=excluded`."""
         chosen = [f"{k}={v}" for k, v in self.options.items() if v != self.variants[k][0]]
         return ":".join([self.name, *chosen])
 
@@ -106,7 +107,9 @@ class Law:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.found[0] == "module" and "<locals>" in self.found[2]:
-            raise LawError(f"law `{self.name}` is defined inside a function, so no other process can find it; move it to a module.")
+            raise LawError(
+                f"law `{self.name}` is defined inside a function, so no other process can find it; move it to a module."
+            )
         return _found, (self.found, dict(self.options))
 
 
@@ -126,8 +129,9 @@ def law(
 ) -> Callable[[Callable[..., Any]], Law]:
     """Make a law of a pure function: positional arguments are quantities, keyword-only ones are parameters.
 
-    `inputs` and `params` must name exactly the function's arguments, in their order. `linear` names the parameters that
-    enter linearly given the rest. `constants` maps a name to (experiment and units, values). Raises `LawError` at import.
+    `inputs` and `params` must name exactly the function's arguments, in their order. `linear` names the parameters
+    that enter linearly given the rest. `constants` maps a name to (experiment and units, values). Raises `LawError` at
+    import.
     """
 
     def decorate(fn: Callable[..., Any]) -> Law:
@@ -154,7 +158,9 @@ def law(
             wanted = {n for n, p in params.items() if p.fixed is None and p.reference is None}
             given = {n for n in values if not n.startswith("variant:")}
             if not wanted <= given or not given <= set(params):
-                raise LawError(f"law `{fn.__name__}`: constants `{key}` must give {sorted(wanted)}; got {sorted(given)}.")
+                raise LawError(
+                    f"law `{fn.__name__}`: constants `{key}` must give {sorted(wanted)}; got {sorted(given)}."
+                )
         return made
 
     return decorate
@@ -167,9 +173,13 @@ def _compare_with_signature(
     positional = [p.name for p in signature if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     keywords = [p.name for p in signature if p.kind is p.KEYWORD_ONLY]
     if positional != list(inputs):
-        raise LawError(f"law `{fn.__name__}`: positional arguments {positional} and inputs {list(inputs)} must be the same.")
+        raise LawError(
+            f"law `{fn.__name__}`: positional arguments {positional} and inputs {list(inputs)} must be the same."
+        )
     if keywords != list(params):
-        raise LawError(f"law `{fn.__name__}`: keyword-only arguments {keywords} and params {list(params)} must be the same.")
+        raise LawError(
+            f"law `{fn.__name__}`: keyword-only arguments {keywords} and params {list(params)} must be the same."
+        )
     if not set(linear) <= set(params):
         raise LawError(f"law `{fn.__name__}`: linear={linear} names parameters that it has not.")
     if "curve" in inputs and inputs["curve"] is not CURVE:

@@ -13,11 +13,11 @@ from jaxlaws.errors import LawError
 class Param:
     """One parameter.
 
-    `low`, `high` are the box in raw units, `start` is the box of the searches' starts. On the log scale the solver moves
-    log(value); `spread` says whether starts are spread evenly in the value or its logarithm. `fixed` is the value that
-    is used, not fitted, unless a fit frees the parameter. `prior` is (mean, sd, unit residual) of a normal prior; `per`
-    names a column (such as `run`) whose every value gets its own copy of the parameter. `reference` names what of the
-    fitted runs the value is taken from: it is stored with the fit, never fitted.
+    `low`, `high` are the box in raw units, `start` is the box of the searches' starts. On the log scale the solver
+    moves log(value); `spread` says whether starts are spread evenly in the value or its logarithm. `fixed` is the
+    value that is used, not fitted, unless a fit frees the parameter. `prior` is (mean, sd, unit residual) of a normal
+    prior; `per` names a column (such as `run`) whose every value gets its own copy of the parameter. `reference` names
+    what of the fitted runs the value is taken from: it is stored with the fit, never fitted.
     """
 
     start: tuple[float, float]
@@ -34,7 +34,9 @@ class Param:
     def __post_init__(self) -> None:
         low, high = self.start
         if not all(map(math.isfinite, (low, high, self.low, self.high))):
-            raise LawError(f"a parameter needs a finite box and start box; got {self.start} in [{self.low}, {self.high}].")
+            raise LawError(
+                f"a parameter needs a finite box and start box; got {self.start} in [{self.low}, {self.high}]."
+            )
         if not self.low <= low <= high <= self.high:
             raise LawError(f"a parameter needs low <= start <= high; got {self.start} in [{self.low}, {self.high}].")
         if self.scale == "log" and self.low <= 0:
@@ -44,7 +46,8 @@ class Param:
 def positive(
     *, start: tuple[float, float], box: tuple[float, float] | None = None, unit: str = "", **more: Any
 ) -> Param:
-    """Amplitude, scale or floor: above 0, moved and started on the log scale. The box reaches 1e6 beyond the start box."""
+    """Amplitude, scale or floor: above 0, moved and started on the log scale. The box reaches 1e6 beyond the start
+    box."""
     low, high = box or (start[0] * 1e-6, start[1] * 1e6)
     return Param(start, low, high, "log", "log", unit, **more)
 

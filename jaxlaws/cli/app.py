@@ -1,0 +1,103 @@
+"""The command line as a whole: its commands, and one line for whatever goes wrong in them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from jaxlaws.cli._output import one_line
+from jaxlaws.cli.check import check
+from jaxlaws.cli.data import data
+from jaxlaws.cli.fit import fit
+from jaxlaws.cli.laws import cite, laws
+from jaxlaws.cli.predict import predict
+from jaxlaws.errors import JaxlawsError
+
+INTERRUPTED = 130  # as shells report a program that Ctrl-C ended
+
+app = typer.Typer(name="jaxlaws", add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
+for command in (laws, cite, data, check, fit, predict):
+    app.command()(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status of the command line `arguments` (default: those of the process). Prints; never raises on bad input."""
+    for stream in (sys.stdout, sys.stderr):
+        # A run's name that the terminal's encoding lacks is shown escaped, and is no reason to fail.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(sys.argv[1:] if arguments is None else list(arguments))
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return _say("interrupted.", INTERRUPTED)
+    except BrokenPipeError:
+        _drop_stdout()
+        return 128 + signal.SIGPIPE
+    except JaxlawsError as error:
+        return _say(str(error))
+    except OSError as error:
+        _drop_stdout()
+        return _say(": ".join(map(str, filter(None, (error.filename, error.strerror or error)))))
+    except Exception as error:
+        if hasattr(error, "format_message"):  # of typer's own click, or of click where an older typer uses that
+            return _say(_usage(error))
+        if os.environ.get("JAXLAWS_TRACEBACK"):
+            traceback.print_exc()
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return _say(f"internal, please report it: {what} (JAXLAWS_TRACEBACK=1 shows where).")
+
+
+def _run(arguments: list[str]) -> int:
+    # Not `app()`: it would turn a closed pipe and Ctrl-C into statuses and texts of its own.
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("jaxlaws", arguments) as context:
+            return int(command.invoke(context) or 0)
+    except typer.Exit as error:  # --help, --version
+        return error.exit_code
+
+
+def _usage(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "jaxlaws"
+    message = error.format_message().rstrip(".")  # type: ignore[attr-defined]  # checked by the caller
+    return f"{message}; see `{path} --help`."
+
+
+def _say(message: str, status: int = 2) -> int:
+    print(f"jaxlaws: {'' if status == INTERRUPTED else 'error: '}{one_line(message)}", file=sys.stderr)
+    return status
+
+
+def _drop_stdout() -> None:
+    """Send what is still to be flushed nowhere: the interpreter flushes once more at its end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        pass  # no file behind stdout, as in a test
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"jaxlaws {importlib.metadata.version('jaxlaws')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _front(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Fit neural scaling laws: many starts, many runs, whole loss curves, and how far to trust them."""
+    del version
+    if context.invoked_subcommand is None:
+        print(context.get_help())
