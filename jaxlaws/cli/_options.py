@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jaxlaws.errors import JaxlawsError, nearest
+from jaxlaws.errors import JaxlawsError
 
 Table = Annotated[
     str,
@@ -134,16 +134,10 @@ def output_file(option: str, path: str | None, *, not_over: str = "", endings: S
     if not_over and place.exists() and os.path.exists(not_over) and os.path.samefile(place, not_over):
         raise JaxlawsError(f"`{option} {path}` would replace the file that is read; name another.")
     try:
-        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name[:100]}."):
+        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}."):
             return place
     except OSError as error:
         raise JaxlawsError(f"`{option} {path}` cannot be written: {error.strerror}.") from None
-
-
-def one_of(option: str, given: str, choices: Sequence[str]) -> None:
-    """Raise a sentence that names the nearest unless `given` is a choice."""
-    if given not in choices:
-        raise JaxlawsError(f"`{option} {given}`: {nearest(given, choices, what='choice')}")
 
 
 def _two(option: str, items: Sequence[str] | None, form: str) -> dict[str, tuple[float, float]]:

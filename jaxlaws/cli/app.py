@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from jaxlaws.cli.laws import cite, laws
 from jaxlaws.cli.predict import predict
 from jaxlaws.errors import JaxlawsError
 
-INTERRUPTED = 130  # as shells report a program that Ctrl-C ended
+INTERRUPTED, CLOSED_PIPE = 130, 141  # as shells report a program that Ctrl-C or a closed pipe ended
 
 app = typer.Typer(name="jaxlaws", add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
 for command in (laws, cite, data, check, fit, predict):
@@ -41,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say("interrupted.", INTERRUPTED)
     except BrokenPipeError:
         _drop_stdout()
-        return 128 + signal.SIGPIPE
+        return CLOSED_PIPE
     except JaxlawsError as error:
         return _say(str(error))
     except OSError as error:
@@ -87,9 +86,13 @@ def _drop_stdout() -> None:
 
 
 def _version(wanted: bool) -> None:
-    if wanted:
+    if not wanted:
+        return
+    try:
         print(f"jaxlaws {importlib.metadata.version('jaxlaws')}")
-        raise typer.Exit
+    except importlib.metadata.PackageNotFoundError:
+        print("jaxlaws, not installed")
+    raise typer.Exit
 
 
 @app.callback(invoke_without_command=True)
