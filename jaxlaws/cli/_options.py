@@ -83,9 +83,8 @@ def pairs(option: str, items: Sequence[str] | None, form: str) -> dict[str, str]
     return out
 
 
-def values(option: str, items: Sequence[str] | None, example: str) -> dict[str, float]:
-    """`NAME=V` of each use of an option: finite numbers by name."""
-    form = f"NAME=NUMBER, such as {example}"
+def values(option: str, items: Sequence[str] | None, form: str) -> dict[str, float]:
+    """`NAME=NUMBER` of each use of an option: finite numbers by name."""
     return {name: _number(option, name, text, form) for name, text in pairs(option, items, form).items()}
 
 

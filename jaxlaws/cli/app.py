@@ -39,13 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _say("interrupted.", INTERRUPTED)
     except BrokenPipeError:
-        _drop_stdout()
+        _flush_or_drop()
         return CLOSED_PIPE
     except JaxlawsError as error:
         return _say(str(error))
     except OSError as error:
-        _drop_stdout()
+        _flush_or_drop()
         return _say(": ".join(map(str, filter(None, (error.filename, error.strerror or error)))))
+    except MemoryError as error:
+        return _say(f"there is not enough memory for this ({error}).")
     except Exception as error:
         if hasattr(error, "format_message"):  # of typer's own click, or of click where an older typer uses that
             return _say(_usage(error))
@@ -77,12 +79,12 @@ def _say(message: str, status: int = 2) -> int:
     return status
 
 
-def _drop_stdout() -> None:
-    """Send what is still to be flushed nowhere: the interpreter flushes once more at its end."""
+def _flush_or_drop() -> None:
+    """Send what stdout cannot take nowhere: the interpreter would try, and complain, once more at its end."""
     try:
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):
-        pass  # no file behind stdout, as in a test
 
 
 def _version(wanted: bool) -> None:

@@ -218,13 +218,13 @@ def _status_code(found: Race, stuck: Any) -> Any:
     unit, zero = scaled_normal(minimum.normal, keep)
     eigen = jnp.linalg.eigvalsh(unit)
     # In float32 a normal matrix cannot show a condition of 1e12; its own resolution is the limit there.
-    worst = min(1e12, 0.1 / float(jnp.finfo(unit.dtype).eps))
+    worst = min(1e12, 1.0 / float(jnp.finfo(unit.dtype).eps))
     deficient = zero | (eigen[0] <= eigen[-1] / worst)
     stalled = remaining(minimum, unit, keep) > 1e-6
     code = jnp.where(jnp.any(stuck), int(Status.at_bound), int(Status.converged))
     code = jnp.where(stalled, int(Status.stalled), code)
     code = jnp.where(deficient, int(Status.rank_deficient), code)
-    return jnp.where(jnp.isfinite(minimum.objective), code, int(Status.non_finite))
+    return jnp.where(jnp.isfinite(minimum.objective), code, int(Status.non_finite)).astype(jnp.int32)
 
 
 def scaled_normal(normal: Any, keep: Any) -> tuple[Any, Any]:
