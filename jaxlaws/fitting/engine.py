@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlaws.errors import FitError, nearest
-from jaxlaws.fitting.problem import Data, Layout, Slot, linear_start, residuals_of, unpack
+from jaxlaws.fitting.problem import Data, Layout, Slot, linear_start, objective_of, residuals_of, unpack
 from jaxlaws.fitting.starts import sobol
 from jaxlaws.objectives import Normal, Objective, huber
 from jaxlaws.solvers import Descent, LevenbergMarquardt, Race, Rung, Solver, Status, frozen, levenberg_marquardt, race
@@ -183,13 +183,8 @@ def _optimum_jvp(plan: Plan, primals: Any, tangents: Any) -> Any:
     x0 = jax.lax.stop_gradient(x)
 
     def gradient(x: Any, p: Problem) -> Any:
-        def value(x: Any) -> Any:
-            r = residuals_of(plan.law, plan.layout, p.data, p.fixed, p.objective, p.priors)(
-                tuple(x[i] for i in range(x.shape[0]))
-            )
-            return 0.5 * jnp.sum(r * r)
-
-        return jax.grad(value)(x)
+        value = objective_of(plan.law, plan.layout, p.data, p.fixed, p.objective, p.priors)
+        return jax.grad(lambda x: value(tuple(x[i] for i in range(x.shape[0]))))(x)
 
     # Optimality: gradient(x*(p), p) = 0 on the free coordinates, so dx* = -H^-1 d(gradient)/dp.
     _, mixed = jax.jvp(lambda p: gradient(x0, p), (problem,), (tangents[0],))

@@ -3,7 +3,7 @@ runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,20 +78,42 @@ def residuals_of(
     law: Law, layout: Layout, data: Data, fixed: Mapping[str, Any], objective: Objective, priors: Mapping[str, Normal]
 ) -> Residuals:
     """Residual function of the coordinates: half its sum of squares is the objective, priors included."""
-    on = objective.on or law.output.scale
-    target = link(data.observed, on)
     root_weight = jnp.sqrt(data.weight)
 
-    def residuals(x: tuple[Any, ...]) -> Any:
+    def residuals(x: Sequence[Any]) -> Any:
         free = unpack(layout, x)
-        u = link(predictions(law, {**fixed, **free}, data), on) - target
-        parts = [jnp.ravel(root_weight * objective.root(u))]
-        for name, prior in priors.items():
-            unit = objective.unit if prior.residual is None else prior.residual
-            parts.append(jnp.atleast_1d((free[name] - prior.mean) * (unit / prior.sd)))
-        return jnp.concatenate(parts)
+        u = _differences(law, {**fixed, **free}, data, objective)
+        return jnp.concatenate([jnp.ravel(root_weight * objective.root(u)), *_pulls(free, objective, priors)])
 
     return residuals
+
+
+def objective_of(
+    law: Law, layout: Layout, data: Data, fixed: Mapping[str, Any], objective: Objective, priors: Mapping[str, Normal]
+) -> Callable[[Sequence[Any]], Any]:
+    """The objective itself, for derivatives: roots of costs and weights have none where these are 0."""
+
+    def value(x: Sequence[Any]) -> Any:
+        free = unpack(layout, x)
+        cost = jnp.sum(data.weight * objective.rho(_differences(law, {**fixed, **free}, data, objective)))
+        return cost + sum(0.5 * jnp.sum(pull * pull) for pull in _pulls(free, objective, priors))
+
+    return value
+
+
+def _differences(law: Law, params: Mapping[str, Any], data: Data, objective: Objective) -> Any:
+    on = objective.on or law.output.scale
+    return link(predictions(law, params, data), on) - link(data.observed, on)
+
+
+def _pulls(free: Mapping[str, Any], objective: Objective, priors: Mapping[str, Normal]) -> list[Any]:
+    """Residuals that stand for the priors."""
+    unit = objective.unit
+    pulls = []
+    for name, prior in priors.items():
+        weight = (unit if prior.residual is None else prior.residual) / prior.sd
+        pulls.append(jnp.atleast_1d((free[name] - prior.mean) * weight))
+    return pulls
 
 
 def linear_start(

@@ -172,14 +172,18 @@ def load(path: str | os.PathLike[str], *, laws: tuple[Law, ...] = ()) -> Fit | F
         raise FitError(f"{path}: the stored fit is damaged ({type(error).__name__}: {error}).") from None
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old file or the new one, never a part."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file (text as UTF-8) so that a reader sees the old file or the new one, never a part."""
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
     except OSError as error:
         raise FitError(f"{path}: cannot be written ({error.strerror}).") from None
 
