@@ -2,7 +2,7 @@
 
 `tiny_transformers` holds loss curves of small transformers under many schedules, seeds and sizes, to try every curve law
 on without fetching anything. Columns: `run`, `kind`, `size`, `N`, `schedule`, `lr_schedule`, `batch`, `seed`, `step`, `D`,
-`lr`, `loss` (validation, nats a token), `train_loss`, `train_loss_smooth`.
+`lr`, `loss` (held-out text, nats a byte), `train_loss`, `train_loss_smooth`.
 """
 
 from __future__ import annotations
