@@ -6,6 +6,7 @@ import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,24 +23,34 @@ Table = Annotated[
     ),
 ]
 Column = Annotated[
-    list[str] | None, typer.Option(metavar="Q=COL", help="The table's column COL is quantity Q, such as N=params_total. Repeatable.")
+    list[str] | None,
+    typer.Option(metavar="Q=COL", help="The table's column COL is quantity Q, such as N=params_total. Repeatable."),
 ]
-Unit = Annotated[list[str] | None, typer.Option(metavar="Q=U", help="Quantity Q is in unit U, such as loss=bits. Repeatable.")]
+Unit = Annotated[
+    list[str] | None, typer.Option(metavar="Q=U", help="Quantity Q is in unit U, such as loss=bits. Repeatable.")
+]
 Policy = Annotated[
     list[str] | None,
-    typer.Option(metavar="KIND=DO", help="What to do about a finding: raise, drop or keep, such as nonfinite=drop. Repeatable."),
+    typer.Option(
+        metavar="KIND=DO", help="What to do about a finding: raise, drop or keep, such as nonfinite=drop. Repeatable."
+    ),
 ]
 Warmup = Annotated[
-    str | None, typer.Option(metavar="STEPS[:SHAPE]", help="Warm-up before the first logged learning rate; linear unless SHAPE says cosine.")
+    str | None,
+    typer.Option(
+        metavar="STEPS[:SHAPE]", help="Warm-up before the first logged learning rate; linear unless SHAPE says cosine."
+    ),
 ]
 AfterStep = Annotated[
-    bool, typer.Option("--lr-after-step", help="The logged rate was set after its step's update: the next step uses it.")
+    bool,
+    typer.Option("--lr-after-step", help="The logged rate was set after its step's update: the next step uses it."),
 ]
 Schedules = Annotated[
     str | None, typer.Option(metavar="FILE.toml", help='Exact learning rates, a line a run: RUN = "SPEC".')
 ]
 BranchOf = Annotated[
-    str | None, typer.Option(metavar="RUN", help="Fitted run whose trunk new runs continue (laws with a shift for each run).")
+    str | None,
+    typer.Option(metavar="RUN", help="Fitted run whose trunk new runs continue (laws with a shift for each run)."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
@@ -114,7 +125,7 @@ def steps(text: str | None) -> list[int] | None:
         return None
     parts = [part.strip() for part in text.split(",")]
     numbers = [int(part) for part in parts if part.isdecimal()]
-    if len(numbers) < len(parts) or numbers[0] < 1 or any(b <= a for a, b in zip(numbers, numbers[1:], strict=False)):
+    if len(numbers) < len(parts) or numbers[0] < 1 or any(b <= a for a, b in pairwise(numbers)):
         raise JaxlawsError(f"`--steps {text}` must be whole steps of at least 1 that increase, such as 1000,2000.")
     return numbers
 
@@ -155,5 +166,7 @@ def _number(option: str, name: str, text: str, form: str, whole: str = "") -> fl
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise JaxlawsError(f"`{option} {name}={whole or text}` must be {form}; {text.strip() or 'nothing'} is no finite number.")
+        raise JaxlawsError(
+            f"`{option} {name}={whole or text}` must be {form}; {text.strip() or 'nothing'} is no finite number."
+        )
     return number

@@ -57,7 +57,10 @@ def columns(rows: Sequence[Sequence[str]], *, indent: str = "") -> str:
     for row in rows:
         head = "".join(f"{cell:<{width}}  " for cell, width in zip(row, widths, strict=False))
         last = textwrap.wrap(row[-1], room) if sys.stdout.isatty() and room >= 30 else [row[-1]]
-        lines += [(indent + lead + part).rstrip() for lead, part in zip([head, *[" " * len(head)] * len(last)], last or [""], strict=False)]
+        lines += [
+            (indent + lead + part).rstrip()
+            for lead, part in zip([head, *[" " * len(head)] * len(last)], last or [""], strict=False)
+        ]
     return "\n".join(lines)
 
 

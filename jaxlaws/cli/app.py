@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import os
 import sys
 import traceback
@@ -28,9 +29,12 @@ for command in (laws, cite, data, check, fit, predict):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status of the command line `arguments` (default: those of the process). Prints; never raises on bad input."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # the caller closed it
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # as long as the process
         # A run's name that the terminal's encoding lacks is shown escaped, and is no reason to fail.
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         status = _run(sys.argv[1:] if arguments is None else list(arguments))
@@ -100,7 +104,9 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def _front(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Fit neural scaling laws: many starts, many runs, whole loss curves, and how far to trust them."""
     del version
