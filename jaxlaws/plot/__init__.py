@@ -1,0 +1,18 @@
+"""Fits as pictures: data and prediction, relative errors, and for curves the learning rate below them.
+
+| you have                               | use                                                      |
+|----------------------------------------|----------------------------------------------------------|
+| a fit and the rows it was fitted to    | `fit_chart(fit, runs)` -> an altair chart                |
+| rows that were held out as well        | `fit_chart(fit, runs, held)`                             |
+| a chart that is to be a file           | `save(chart, path)`: .png, .svg, .pdf or .html           |
+| no idea whether altair is installed    | `ready()`, which raises a sentence where it is not       |
+
+Whole curves are drawn against the step; points against the input that varies most. What is thinned or out of view is
+said below the title.
+"""
+
+from jaxlaws.plot._style import ready
+from jaxlaws.plot.chart import fit_chart
+from jaxlaws.plot.save import ENDINGS, save
+
+__all__ = ["ENDINGS", "fit_chart", "ready", "save"]

@@ -1,0 +1,159 @@
+"""What the contract tests ask of every law: points of its start box, inputs to evaluate it at, and a truth to recover."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.stats import qmc
+
+import jaxlaws
+from jaxlaws import Curve, Law, schedules
+from jaxlaws.schedules.curve import pad, sizes
+
+LAWS = list(jaxlaws.catalogue.values())
+POINTS = 64
+PEAK = 3e-4
+STEPS = np.arange(10, 301, 10)
+SCHEDULES = (
+    schedules.cosine(PEAK, total=300, end=3e-5, warmup=30),
+    schedules.wsd(PEAK, hold=200, total=300, end=3e-5, decay="exp", warmup=30),
+)
+
+# Where a quantity is met in practice. A law with a new quantity needs a line here; all but losses are spread on a log scale.
+RANGES = {
+    "N": (1e7, 1e11),
+    "D": (1e9, 1e13),
+    "C": (1e18, 1e25),
+    "M": (5.0, 500.0),
+    "step": (1e2, 1e6),
+    "batch": (1e4, 1e7),
+    "lr": (1e-5, 1e-2),
+    "loss": (1.8, 4.0),
+    "error": (0.1, 0.9),
+    "y": (1e1, 1e7),
+}
+
+# A compile flag, no other arithmetic: the programs of these tests run once, so that compiling them is all that they cost.
+QUICK = {"xla_backend_optimization_level": 0}
+
+
+def each_law(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test once for each law of the catalogue."""
+    import pytest
+
+    return pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)(test)
+
+
+@functools.cache
+def unit_cube(dimensions: int) -> np.ndarray:
+    """The Sobol points, `(points, dimensions)`, off the faces of the cube."""
+    return qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(0)).random(POINTS)
+
+
+def start_points(law: Law) -> np.ndarray:
+    """Points of the start box, `(points, params)`, fixed parameters too, as a fit may free them; a reference is what it is."""
+    unit = unit_cube(len(law.params))
+    columns = []
+    for u, param in zip(unit.T, law.params.values(), strict=True):
+        low, high = param.start
+        value = low * (high / low) ** u if param.spread == "log" else low + (high - low) * u
+        columns.append(np.full(POINTS, PEAK) if param.reference == "peak_lr" else value)
+    return np.stack(columns, axis=1)
+
+
+def point_inputs(law: Law) -> dict[str, np.ndarray]:
+    """Values of a point law's inputs, `(points,)` each."""
+    unit = unit_cube(2 * len(law.inputs))[:, len(law.inputs) :]
+    out = {}
+    for u, (name, quantity) in zip(unit.T, law.inputs.items(), strict=True):
+        assert quantity.symbol in RANGES, f"law {law.name}: where is its input `{name}` met? Say so in RANGES."
+        low, high = RANGES[quantity.symbol]
+        out[name] = low + (high - low) * u if name == "loss" else low * (high / low) ** u
+    return out
+
+
+@functools.cache
+def curves(warmup: str) -> Curve:
+    """The two curves, stacked with equal shapes, float64."""
+    both = [Curve.of(s, at=STEPS, warmup=warmup) for s in SCHEDULES]  # type: ignore[arg-type]  # variants are checked by the law
+    size = {k: max(sizes(c)[k] for c in both) for k in sizes(both[0])}
+    return jax.tree.map(lambda *x: np.stack(x), *[pad(c, **size) for c in both])
+
+
+def inputs_of(law: Law) -> dict[str, Any]:
+    """Inputs as `solve` takes them: `(points,)` for a point law; curves `(2, ...)` and the rest `(2, steps)` for a curve law."""
+    if not law.is_curve:
+        return point_inputs(law)
+    others = dataclasses.replace(law, inputs={k: v for k, v in law.inputs.items() if k != "curve"})
+    shape = (len(SCHEDULES), len(STEPS))
+    more = {k: np.resize(v, shape) for k, v in point_inputs(others).items()}
+    return {"curve": curves(law.options.get("warmup", "counted"))} | more
+
+
+def truth_of(law: Law) -> dict[str, float]:
+    """Parameters to recover: halfway through the start box, so that no published set among the starts gives them away."""
+    out = {}
+    for name, param in law.params.items():
+        low, high = param.start
+        middle = (low * high) ** 0.5 if param.spread == "log" else 0.5 * (low + high)
+        out[name] = PEAK if param.reference == "peak_lr" else middle if param.fixed is None else param.fixed
+    return out
+
+
+@functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK)
+def _rows(law: Law, vector: Any, inputs: Mapping[str, Any]) -> Any:
+    params = {k: vector[j] for j, k in enumerate(law.params)}
+    return jax.vmap(lambda i: law.fn(*(i[name] for name in law.inputs), **params))(inputs)
+
+
+def rows(law: Law, params: Mapping[str, float]) -> np.ndarray:
+    """A law at all its inputs, in float64: `(points,)`, or `(runs, steps)`. One program a law."""
+    held = {k: p.fixed if p.fixed is not None else PEAK for k, p in law.params.items()}
+    vector = np.array([(held | dict(params))[k] for k in law.params], dtype=np.float64)
+    with jax.enable_x64(True):
+        return np.asarray(_rows(law, vector, inputs_of(law)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluated:
+    """A law at `POINTS` pairs of parameters and inputs (a curve law: at all curves with each), in one precision.
+
+    `value` is `(points,)` or `(points, runs, steps)`; `gradient` and `hessian` are those of the value, for curves of its sum over
+    steps, with respect to the parameters; `slope` with respect to the inputs.
+    """
+
+    value: np.ndarray
+    gradient: np.ndarray
+    hessian: np.ndarray
+    slope: dict[str, np.ndarray]
+
+
+@functools.cache
+def evaluated(law: Law, dtype: str) -> Evaluated:
+    """Value, gradient and Hessian of a law over the start box, by one compiled call."""
+
+    def one(vector: Any, inputs: Mapping[str, Any]) -> tuple[Any, ...]:
+        def value(v: Any, i: Mapping[str, Any]) -> Any:
+            return law.fn(*(i[name] for name in law.inputs), **{k: v[j] for j, k in enumerate(law.params)})
+
+        def total(v: Any, i: Mapping[str, Any]) -> Any:
+            return jnp.sum(value(v, i))
+
+        plain = {k: i for k, i in inputs.items() if k != "curve"}
+        slope = jax.grad(lambda p: total(vector, {**inputs, **p}))(plain) if plain else {}
+        hessian = jax.hessian(total)(vector, inputs)
+        return value(vector, inputs), jax.grad(total)(vector, inputs), hessian, slope
+
+    batch = jax.vmap(one) if not law.is_curve else jax.vmap(jax.vmap(one, in_axes=(None, 0)), in_axes=(0, None))
+    with jax.enable_x64(dtype == "float64"):
+        cast = functools.partial(jax.tree.map, lambda x: jnp.asarray(x, dtype if np.asarray(x).dtype.kind == "f" else None))
+        out = jax.jit(batch, compiler_options=QUICK)(cast(start_points(law)), cast(inputs_of(law)))
+        out = jax.device_get(out)
+    assert all(x.dtype == dtype for x in jax.tree.leaves(out)), f"law {law.name} leaves {dtype}"
+    return Evaluated(*out)

@@ -1,0 +1,96 @@
+"""Derivatives of the optimum with respect to what it was fitted to, against central differences of re-fits."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlaws import catalogue, normal
+from jaxlaws.fitting import solve
+from jaxlaws.solvers import Status, levenberg_marquardt
+
+LAW = catalogue["power_plus_constant"]
+SOLVER = levenberg_marquardt(trips=60, polish=0)
+ZERO = 5  # the row of weight 0
+STEP = 1e-5
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    with jax.enable_x64(True):
+        yield
+
+
+def layout(rows):
+    """What the derivative is taken of, as one vector: log losses, weights, log inputs, the held floor."""
+    weight = np.linspace(0.5, 1.5, 16)
+    weight[ZERO] = 0.0
+    return np.concatenate([np.log(rows["loss"]), weight, np.log(rows["x"]), [1.69]])
+
+
+def fitted(z, **more):
+    """A and alpha of Huber's objective, whose tails about a third of the rows are in, from the vector."""
+    found = solve(
+        LAW, {"x": jnp.exp(z[32:48])}, jnp.exp(z[:16]), weights=z[16:32], fix={"E": z[48]}, starts=4, solver=SOLVER, **more
+    )
+    return jnp.stack([found.params["A"], found.params["alpha"]])
+
+
+def differences(z, f):
+    """Jacobian of `f` by central differences of re-fits; for the weight of 0, forwards, as it cannot be negative."""
+    steps = STEP * np.eye(len(z))
+    forwards, twice = z + steps, z + 2 * steps
+    backwards = z - steps
+    backwards[16 + ZERO] = z
+    up, down, far, here = np.split(jax.jit(jax.vmap(f))(np.concatenate([forwards, backwards, twice, z[None]])), [49, 98, 147])
+    slopes = (up - down) / (2 * STEP)
+    slopes[16 + ZERO] = (-3 * here[0] + 4 * up[16 + ZERO] - far[16 + ZERO]) / (2 * STEP)
+    return slopes.T
+
+
+@pytest.mark.parametrize("choice", ["free", "bounded", "prior"])
+def test_derivative_is_that_of_refitting(power_rows, choice):
+    more = {
+        "free": {},
+        "bounded": {"bounds": {"alpha": (0.1, 0.3)}},
+        "prior": {"priors": {"alpha": normal(0.3, 0.005)}},
+    }[choice]
+    z = layout(power_rows)
+    exact = np.asarray(jax.jit(jax.jacrev(lambda v: fitted(v, **more)))(z))
+    measured = differences(z, lambda v: fitted(v, **more))
+    # Re-fits are exact to 1e-11, and the curvature of the map costs STEP^2: 1e-6 of the largest slope of each kind.
+    for name, part in {"losses": slice(0, 16), "weights": slice(16, 32), "inputs": slice(32, 48), "floor": slice(48, 49)}.items():
+        scale = np.abs(measured[:, part]).max(axis=1, keepdims=True)
+        np.testing.assert_allclose(exact[:, part], measured[:, part], rtol=0, atol=(1e-4 * scale + 1e-12).max(), err_msg=name)
+        assert scale[0] > 0, name
+    if choice == "bounded":
+        assert (exact[1] == 0).all()
+        assert np.abs(exact[0]).max() > 0
+    else:
+        assert np.abs(exact[1]).max() > 0
+
+
+def test_forward_and_reverse_mode_agree(power_rows):
+    z = layout(power_rows)
+    forward, reverse = (np.asarray(jax.jit(mode(fitted))(z)) for mode in (jax.jacfwd, jax.jacrev))
+    np.testing.assert_allclose(forward, reverse, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_derivative_of_what_the_data_do_not_determine_is_nan(power_rows, precision):
+    """At a single x nothing tells floor, amplitude and exponent apart."""
+    x = jnp.full(16, 1e7, precision)
+
+    @jax.jit
+    def both(y):
+        def floor(y):
+            found = solve(LAW, {"x": x}, y, starts=4, solver=SOLVER)
+            return found.params["E"], found.status
+
+        return jax.value_and_grad(floor, has_aux=True)(y)
+
+    (_, status), slope = both(jnp.asarray(power_rows["loss"], precision))
+    assert Status(int(status)) is Status.rank_deficient
+    assert np.isnan(slope).all()
