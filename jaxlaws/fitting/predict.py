@@ -58,15 +58,14 @@ def score(fit: Fit, runs: Runs, *, branch_of: str | Mapping[str, str] | None = N
     predicted = predict(fit, runs, branch_of=branch_of)
     observed = runs.column(fit.law.output.symbol)
     keep = np.isfinite(predicted) if fit.law.is_curve else np.ones(len(observed), dtype=bool)
-    name = runs.frame["run"].astype(str).to_numpy()
-    by_run = {run: _errors(predicted[keep & (name == run)], observed[keep & (name == run)]) for run in runs.names}
-    pooled = _errors(predicted[keep], observed[keep])
-    if not fit.law.is_curve:
-        return (
-            pooled | {"by_run": by_run, "run_mean": {}}
-            if len(by_run) < len(observed)
-            else pooled | {"by_run": {}, "run_mean": {}}
-        )
+    predicted, observed = predicted[keep], observed[keep]
+    pooled = _errors(predicted, observed)
+    codes, names = runs.frame["run"].astype(str)[keep].factorize()
+    if len(names) == len(codes):  # a row a run: there is nothing to average within
+        return pooled | {"by_run": {}, "run_mean": {}}
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+    by_run = {str(run): _errors(predicted[part], observed[part]) for run, part in zip(names, parts, strict=True)}
     mean = {k: float(np.mean([e[k] for e in by_run.values()])) for k in pooled if k != "rows"}
     return pooled | {"by_run": by_run, "run_mean": mean}
 

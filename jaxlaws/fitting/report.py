@@ -26,6 +26,8 @@ def report(fit: Fit) -> str:
     if fit.key:
         head += " [" + ", ".join(f"{k}={v}" for k, v in zip(fit.by, fit.key, strict=True)) + "]"
     lines = [head, f"  {_MEANING[fit.status]}" + (f": {fit.reason}" if fit.status.failed else "")]
+    if fit.status.failed:
+        return "\n".join(lines)
     shown = ", ".join(fit.runs[:4]) + (", ..." if len(fit.runs) > 4 else "")
     what = f"{fit.rows} rows of {len(fit.runs)} runs" + (f" ({shown})" if fit.law.is_curve else "")
     lines.append(f"  {what}; objective {fit.objective:.7g} ({fit.objective_spec}, weights by {fit.weights})")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
+
 from jaxlaws.laws.power import KAPLAN, KAPLAN_BIBTEX
-from jaxlaws.spec import exponent, law, positive, power, quantity
+from jaxlaws.spec import exponent, law, positive, quantity
 
 
 @law(
@@ -38,4 +40,6 @@ def kaplan_nd(N, D, *, Nc, Dc, alpha_N, alpha_D):
     >>> float(kaplan_nd.constants["kaplan"](N=1e9, D=22e9)).__round__(4)
     2.3693
     """
-    return power(power(Nc / N, alpha_N / alpha_D) + Dc / D, alpha_D)
+    # In logarithms: with alpha_N much above alpha_D the first term alone overflows.
+    terms = jnp.logaddexp(alpha_N / alpha_D * jnp.log(Nc / N), jnp.log(Dc / D))
+    return jnp.exp(alpha_D * terms)

@@ -50,4 +50,10 @@ def check_positive(name: str, argument: str, value: Any) -> None:
 
 def spell(name: str, *values: Any, on: str | None) -> str:
     """`huber:0.001:log`."""
-    return ":".join([name, *(f"{float(v):g}" for v in values), *([on] if on else [])])
+    return ":".join([name, *map(_number, values), *([on] if on else [])])
+
+
+def _number(value: Any) -> str:
+    """Shortest text that reads back as the same number."""
+    exact, short = repr(float(value)), f"{float(value):g}"
+    return short if float(short) == float(value) else exact

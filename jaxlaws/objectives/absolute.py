@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from jaxlaws.objectives._objective import check_scale, spell
+from jaxlaws.objectives._objective import check_positive, check_scale, spell
 from jaxlaws.objectives.huber import Huber
 
 _CORE = 1e-7  # inside it the cost is a parabola: |u| alone has no second derivative to step by
@@ -34,4 +34,5 @@ class Absolute:
 def absolute(*, on: str | None = None, unit: Any = 1e-3) -> Absolute:
     """Cost $|u|$: the median in place of the mean. Rounded within 1e-7 of zero. `unit` weighs priors only."""
     check_scale("absolute", on)
+    check_positive("absolute", "unit", unit)
     return Absolute(unit, on)

@@ -35,7 +35,7 @@ class Asymmetric:
         return self.base.root(u) * jnp.where(u < 0, jnp.sqrt(jnp.asarray(self.under, dtype=u.dtype)), 1.0)
 
     def __str__(self) -> str:
-        return spell("asymmetric", self.under, self.base.unit, on=self.on)
+        return f"{spell('asymmetric', self.under, on=None)}:{self.base}"
 
 
 def asymmetric(base: Objective | None = None, *, under: Any = 0.1) -> Asymmetric:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -16,7 +17,11 @@ def power(base: Any, exponent: Any) -> jax.Array:
     """
     dtype = _floating(base, exponent)  # Python numbers are weak: they do not decide it
     base, exponent = jnp.asarray(base, dtype=dtype), jnp.asarray(exponent, dtype=dtype)
-    return jnp.exp(exponent * jnp.log(jnp.maximum(base, jnp.finfo(dtype).tiny)))
+    tiny = float(jnp.finfo(dtype).tiny)
+    inside = base > tiny
+    # Two wheres: the branch that is not taken must be finite too, or its derivatives are NaN.
+    logarithm = jnp.where(inside, jnp.log(jnp.where(inside, base, 1.0)), math.log(tiny))
+    return jnp.exp(exponent * logarithm)
 
 
 def _floating(*values: Any) -> Any:

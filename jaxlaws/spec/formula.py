@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +20,7 @@ from jaxlaws.spec.quantity import ANY, BATCH, FLOP, LOSS, PARAMETERS, RATIO, STE
 INPUTS: Mapping[str, Quantity] = MappingProxyType(
     {"N": PARAMETERS, "D": TOKENS, "C": FLOP, "M": RATIO, "step": STEP, "batch": BATCH}
 )
+_DEEPEST = 200
 _DEFAULT_INPUTS = ("N", "D")
 
 _FUNCTIONS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
@@ -110,7 +112,9 @@ def _parse(text: str) -> ast.Expression:
         tree = ast.parse(text.strip().replace("^", "**"), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or "it cannot be read"
-        raise LawError(f"formula `{text}` is no arithmetic expression: {reason}.") from None
+        raise LawError(f"formula `{_short(text)}` is no arithmetic expression: {reason}.") from None
+    if _depth(tree) > _DEEPEST:
+        raise LawError(f"formula `{_short(text)}` is nested more than {_DEEPEST} deep.")
     _check(tree.body, text)
     return tree
 
@@ -126,12 +130,26 @@ def _check(node: ast.AST, text: str) -> None:
             _check(argument, text)
         case ast.Name(id=name) if name not in _FUNCTIONS and name != "curve":
             pass
-        case ast.Constant(value=value) if isinstance(value, int | float) and not isinstance(value, bool):
-            pass
+        case ast.Constant(value=int(value) | float(value)) if not isinstance(value, bool):
+            if not abs(value) < sys.float_info.max:
+                raise LawError(f"formula `{_short(text)}`: a number in it is too large.")
         case _:
             shown = ast.unparse(node)
             allowed = f"numbers, names, + - * / ^ and {', '.join(_FUNCTIONS)}"
             raise LawError(f"formula `{text}`: `{shown}` is not allowed; a formula has {allowed}.")
+
+
+def _depth(tree: ast.AST) -> int:
+    """Levels of the tree, found without recursion."""
+    level, depth = [tree], 0
+    while level:
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        depth += 1
+    return depth
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else text[:200] + "..."
 
 
 def _names(tree: ast.AST) -> list[str]:

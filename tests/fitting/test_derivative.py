@@ -44,38 +44,36 @@ def differences(z, f):
     forwards, twice = z + steps, z + 2 * steps
     backwards = z - steps
     backwards[16 + ZERO] = z
-    up, down, far, here = np.split(jax.jit(jax.vmap(f))(np.concatenate([forwards, backwards, twice, z[None]])), [49, 98, 147])
+    refits = jax.jit(jax.vmap(f))(np.concatenate([forwards, backwards, twice, z[None]]))
+    up, down, far, here = np.split(np.asarray(refits), [49, 98, 147])
     slopes = (up - down) / (2 * STEP)
     slopes[16 + ZERO] = (-3 * here[0] + 4 * up[16 + ZERO] - far[16 + ZERO]) / (2 * STEP)
     return slopes.T
 
 
-@pytest.mark.parametrize("choice", ["free", "bounded", "prior"])
-def test_derivative_is_that_of_refitting(power_rows, choice):
-    more = {
-        "free": {},
-        "bounded": {"bounds": {"alpha": (0.1, 0.3)}},
-        "prior": {"priors": {"alpha": normal(0.3, 0.005)}},
-    }[choice]
-    z = layout(power_rows)
-    exact = np.asarray(jax.jit(jax.jacrev(lambda v: fitted(v, **more)))(z))
-    measured = differences(z, lambda v: fitted(v, **more))
-    # Re-fits are exact to 1e-11, and the curvature of the map costs STEP^2: 1e-6 of the largest slope of each kind.
-    for name, part in {"losses": slice(0, 16), "weights": slice(16, 32), "inputs": slice(32, 48), "floor": slice(48, 49)}.items():
-        scale = np.abs(measured[:, part]).max(axis=1, keepdims=True)
-        np.testing.assert_allclose(exact[:, part], measured[:, part], rtol=0, atol=(1e-4 * scale + 1e-12).max(), err_msg=name)
-        assert scale[0] > 0, name
-    if choice == "bounded":
-        assert (exact[1] == 0).all()
-        assert np.abs(exact[0]).max() > 0
-    else:
-        assert np.abs(exact[1]).max() > 0
+CHOICES = {
+    "free": {},
+    "bounded": {"bounds": {"alpha": (0.1, 0.3)}},
+    "prior": {"priors": {"alpha": normal(0.3, 0.005)}},
+}
+PARTS = {"losses": slice(0, 16), "weights": slice(16, 32), "inputs": slice(32, 48), "floor": slice(48, 49)}
 
 
-def test_forward_and_reverse_mode_agree(power_rows):
+@pytest.mark.parametrize(("choice", "mode"), [("free", jax.jacrev), ("bounded", jax.jacrev), ("prior", jax.jacfwd)])
+def test_derivative_is_that_of_refitting(power_rows, choice, mode):
+    def optimum(z):
+        return fitted(z, **CHOICES[choice])
+
     z = layout(power_rows)
-    forward, reverse = (np.asarray(jax.jit(mode(fitted))(z)) for mode in (jax.jacfwd, jax.jacrev))
-    np.testing.assert_allclose(forward, reverse, rtol=1e-9, atol=1e-9)
+    exact = np.asarray(jax.jit(mode(optimum))(z))
+    measured = differences(z, optimum)
+    for name, part in PARTS.items():
+        # A search ends where the objective's last digit stands still, 1e-9 of a parameter from the optimum. Over steps of
+        # 1e-5 that makes 1e-4 of the largest slope.
+        largest = np.abs(measured[:, part]).max(axis=1, keepdims=True)
+        assert (np.abs(exact[:, part] - measured[:, part]) <= 1e-4 * largest + 1e-14).all(), name
+        assert largest[0] > 0
+    assert (exact[1] == 0).all() == (choice == "bounded")
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
