@@ -84,7 +84,7 @@ def fit(
     Raises `FitError` or `TableError`, one sentence, for input that cannot be fitted; with `by`, a group that cannot be
     fitted has NaN parameters, a status and a reason instead. Same seed, data and device kind: same bits.
     """
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((runs, fix, bounds, starts))):
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((runs, fix, bounds, starts, weights, priors, objective))):
         raise TracerError("`fit` is a host function; inside jit, vmap or grad use `fitting.solve`.")
     began = time.perf_counter()
     law = find(law)

@@ -14,7 +14,8 @@ from jaxlaws.solvers import Status, levenberg_marquardt
 LAW = catalogue["power_plus_constant"]
 SOLVER = levenberg_marquardt(trips=60, polish=0)
 ZERO = 5  # the row of weight 0
-STEP = 1e-5
+# Small enough that no residual crosses from Huber's parabola into its tails; weights move the optimum a thousand times less.
+STEP = np.r_[np.full(16, 1e-5), np.full(16, 5e-3), np.full(17, 1e-5)]
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +41,14 @@ def fitted(z, **more):
 
 def differences(z, f):
     """Jacobian of `f` by central differences of re-fits; for the weight of 0, forwards, as it cannot be negative."""
-    steps = STEP * np.eye(len(z))
+    steps = np.diag(STEP)
     forwards, twice = z + steps, z + 2 * steps
     backwards = z - steps
     backwards[16 + ZERO] = z
     refits = jax.jit(jax.vmap(f))(np.concatenate([forwards, backwards, twice, z[None]]))
     up, down, far, here = np.split(np.asarray(refits), [49, 98, 147])
-    slopes = (up - down) / (2 * STEP)
-    slopes[16 + ZERO] = (-3 * here[0] + 4 * up[16 + ZERO] - far[16 + ZERO]) / (2 * STEP)
+    slopes = (up - down) / (2 * STEP[:, None])
+    slopes[16 + ZERO] = (-3 * here[0] + 4 * up[16 + ZERO] - far[16 + ZERO]) / (2 * STEP[16 + ZERO])
     return slopes.T
 
 
@@ -68,11 +69,11 @@ def test_derivative_is_that_of_refitting(power_rows, choice, mode):
     exact = np.asarray(jax.jit(mode(optimum))(z))
     measured = differences(z, optimum)
     for name, part in PARTS.items():
-        # A search ends where the objective's last digit stands still, 1e-9 of a parameter from the optimum. Over steps of
-        # 1e-5 that makes 1e-4 of the largest slope.
-        largest = np.abs(measured[:, part]).max(axis=1, keepdims=True)
-        assert (np.abs(exact[:, part] - measured[:, part]) <= 1e-4 * largest + 1e-14).all(), name
-        assert largest[0] > 0
+        # A search ends where the objective's last digit stands still, some 1e-9 of a parameter from the optimum: divided by
+        # the steps, and with their squares, that is at most 1e-3 of the largest slope.
+        for ours, theirs in zip(exact[:, part], measured[:, part], strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=max(1e-3 * np.abs(theirs).max(), 1e-6), err_msg=name)
+        assert np.abs(exact[0, part]).max() > 0
     assert (exact[1] == 0).all() == (choice == "bounded")
 
 
