@@ -13,7 +13,7 @@ import numpy as np
 from jaxlaws.errors import FitError
 from jaxlaws.fitting.problem import Data
 from jaxlaws.runs import Runs
-from jaxlaws.schedules.curve import Curve, pad, sizes
+from jaxlaws.schedules.curve import Curve, jumps_of, pad, sizes
 from jaxlaws.spec import Law
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def assemble(
     law: Law,
     runs: Runs,
     *,
-    weights: str | np.ndarray,
+    weights: str,
     bins: int | None,
     per: Mapping[str, str],
     known_copies: Mapping[str, list[str]] | None = None,
@@ -72,7 +72,7 @@ def assemble(
 def _points(
     law: Law,
     runs: Runs,
-    weights: str | np.ndarray,
+    weights: str,
     bins: int | None,
     per: Mapping[str, str],
     known: Mapping[str, list[str]] | None,
@@ -82,7 +82,7 @@ def _points(
     n = len(runs)
     inputs = {name: runs.column(name) for name in law.inputs}
     run = runs.frame["run"].astype(str).to_numpy()
-    weight = _row_weights(runs, weights, np.ones(n), run)
+    weight = _row_weights(runs, weights, run)
     copies, index = _copies(runs, per, known, lambda column: runs.frame[column].astype(str).to_numpy())
     target = runs.column(law.output.symbol) if observed else np.ones(n)
     data = Data(inputs, target, weight, index)
@@ -92,7 +92,7 @@ def _points(
 def _curves(
     law: Law,
     runs: Runs,
-    weights: str | np.ndarray,
+    weights: str,
     bins: int | None,
     per: Mapping[str, str],
     known: Mapping[str, list[str]] | None,
@@ -106,7 +106,7 @@ def _curves(
     others = [name for name in law.inputs if name != "curve"]
     extra = {name: runs.column(name) for name in others}
     names = runs.names
-    raw_weight = _row_weights(runs, weights, np.ones(len(runs)), run_of_row)
+    raw_weight = _row_weights(runs, weights, run_of_row)
     parts: list[dict[str, Any]] = []
     schedules: dict[str, str] = {}
     doubts: list[Curve | None] = []
@@ -119,7 +119,7 @@ def _curves(
         rates = runs.rates(name)
         schedules[name] = rates.note
         peak = max(peak, float(rates.lr[: int(step[where[-1]]) + 1].max()))
-        groups = _binned(step[where], rates.jumps, bins)
+        groups = _binned(step[where], jumps_of(rates.lr), bins)
         mean = _bin_mean(groups, raw_weight[where])
         at = np.round(mean(step[where]))
 
@@ -179,16 +179,25 @@ def _stack(parts: list[dict[str, Any]], others: list[str]) -> dict[str, Any]:
     }
 
 
-def _binned(step: np.ndarray, jumps: Sequence[int], bins: int | None) -> np.ndarray:
-    """Bin of each row, from 0, increasing: one a row, or consecutive rows together, never across a jump."""
+def _binned(step: np.ndarray, jumps: np.ndarray, bins: int | None) -> np.ndarray:
+    """Bin of each row, from 0, increasing: one a row, or consecutive rows together, never across a jump.
+
+    Bins widen from the start of the run, and again from each jump, where the loss bends most: the mean of a bin must be the
+    loss at its mean step.
+    """
     n = len(step)
     if bins is None or n <= bins:
         return np.arange(n)
-    piece = np.searchsorted(np.asarray(jumps, dtype=float), step, side="right")
-    width = int(np.ceil(n / max(bins - len(jumps), 1)))
-    starts = np.r_[True, piece[1:] != piece[:-1]]
-    since = np.arange(n) - np.maximum.accumulate(np.where(starts, np.arange(n), 0))
-    return np.cumsum(starts | (since % width == 0)) - 1
+    piece = np.searchsorted(jumps, step, side="right")
+    begins = np.flatnonzero(np.r_[True, piece[1:] != piece[:-1]])
+    starts: list[np.ndarray] = []
+    for begin, end in zip(begins, np.r_[begins[1:], n], strict=True):
+        size = int(end - begin)
+        own = max(bins * size // n, 1)
+        starts.append(begin + np.unique(np.floor(size * (np.arange(own) / own) ** 2).astype(int)))
+    first = np.zeros(n, dtype=int)
+    first[np.concatenate(starts)] = 1
+    return np.cumsum(first) - 1
 
 
 def _bin_mean(groups: np.ndarray, weight: np.ndarray) -> Any:
@@ -204,20 +213,13 @@ def _bin_mean(groups: np.ndarray, weight: np.ndarray) -> Any:
     return mean
 
 
-def _row_weights(runs: Runs, weights: str | np.ndarray, one: np.ndarray, run: np.ndarray) -> np.ndarray:
-    if not isinstance(weights, str):
-        given = np.asarray(weights, dtype=np.float64)
-        if given.shape != one.shape:
-            raise FitError(
-                f"`fit(weights=...)` needs a weight for each of the {len(one)} rows; got shape {given.shape}."
-            )
-    elif weights == "row":
-        return one
-    elif weights == "run":
+def _row_weights(runs: Runs, weights: str, run: np.ndarray) -> np.ndarray:
+    if weights == "row":
+        return np.ones(len(run))
+    if weights == "run":
         _, code, count = np.unique(run, return_inverse=True, return_counts=True)
         return len(run) / (len(count) * count[code])
-    else:
-        given = runs.column(weights)
+    given = runs.column(weights)
     if not np.isfinite(given).all() or (given < 0).any() or given.sum() == 0:
         raise FitError("`fit(weights=...)` must be finite and at least 0, not all 0.")
     return given

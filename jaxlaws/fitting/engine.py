@@ -197,7 +197,8 @@ def _optimum_jvp(plan: Plan, primals: Any, tangents: Any) -> Any:
     eigen = jnp.abs(jnp.linalg.eigvalsh(unit))
     sound = jnp.max(eigen) <= 1e12 * jnp.min(eigen)
     change = -scale * jnp.linalg.solve(unit, scale * jnp.where(stuck, 0.0, mixed))
-    change = jnp.where(sound, jnp.where(stuck, 0.0, change), jnp.nan)
+    # A factor, not a `where`: backwards a `where` would pass zeros on instead of NaN.
+    change = jnp.where(stuck, 0.0, change) * jnp.where(sound, 1.0, jnp.nan)
     return (x, found), (change, jax.tree.map(_no_tangent, found))
 
 
@@ -240,7 +241,9 @@ def remaining(minimum: Any, unit: Any, keep: Any) -> Any:
     right = minimum.gradient * scale
     ridge = 10.0 * jnp.finfo(unit.dtype).eps * jnp.eye(len(right), dtype=unit.dtype)
     promise = 0.5 * right @ jnp.linalg.solve(unit + ridge, right)
-    return promise / (minimum.objective + 1e-22)
+    # Below this an objective is rounding of its residuals, and nothing is left to remove.
+    rounding = (30.0 * jnp.finfo(unit.dtype).eps) ** 2 * jnp.max(diagonal)
+    return promise / (minimum.objective + rounding + 1e-22)
 
 
 # --- what both layers need of a law ------------------------------------------------------------------------------------------

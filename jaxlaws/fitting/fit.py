@@ -7,13 +7,15 @@ import importlib.metadata
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxlaws.errors import FitError, TracerError, nearest
+from jaxlaws.errors import FitError, JaxlawsError, TracerError, nearest
 from jaxlaws.fitting import _clock
 from jaxlaws.fitting.assemble import Assembled, assemble, columns_of, numeric_columns, padded
 from jaxlaws.fitting.engine import (
@@ -49,6 +51,7 @@ from jaxlaws.spec import Law, Param, find
 
 GROUPS = 8  # groups of one compiled batch: always this many, the last ones repeated, so that results do not depend on the batch
 CONDITION = 1e12
+GIVEN = "jaxlaws_weight"  # column that carries weights given as an array along with their rows
 POLISHED = 8  # starts that take more trips where the best has not converged
 POLISHES = 3  # rounds of them, at most
 
@@ -84,11 +87,26 @@ def fit(
     Raises `FitError` or `TableError`, one sentence, for input that cannot be fitted; with `by`, a group that cannot be
     fitted has NaN parameters, a status and a reason instead. Same seed, data and device kind: same bits.
     """
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((runs, fix, bounds, starts, weights, priors, objective))):
+    traced = (
+        runs,
+        fix,
+        bounds,
+        starts,
+        weights,
+        priors,
+        objective,
+        jnp.zeros(()),
+    )  # new arrays are tracers under `jit`
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(traced)):
         raise TracerError("`fit` is a host function; inside jit, vmap or grad use `fitting.solve`.")
     began = time.perf_counter()
     law = find(law)
     table = read(runs)
+    if len(table) == 0:
+        raise FitError(f"{table.source}: there are no rows to fit.")
+    if not isinstance(weights, str):
+        table = dataclasses.replace(table, frame=table.frame.assign(**{GIVEN: _given(weights, len(table))}))
+        weights = GIVEN
     by = (by,) if isinstance(by, str) else tuple(by or ())
     share = (share,) if isinstance(share, str) else tuple(share)
     for column in [*columns_of(law), *by]:
@@ -135,7 +153,7 @@ class _Settings:
     params: Mapping[str, Param]
     fix: Mapping[str, float]
     objective: Objective
-    weights: str | np.ndarray
+    weights: str
     starts: int | np.ndarray
     priors: Mapping[str, Normal]
     solver: Solver
@@ -152,6 +170,13 @@ class _Settings:
 
     def per(self) -> dict[str, str]:
         return {k: p.per for k, p in self.params.items() if p.per is not None and p.fixed is None}
+
+
+def _given(weights: np.ndarray, rows: int) -> np.ndarray:
+    given = np.asarray(weights, dtype=np.float64)
+    if given.shape != (rows,):
+        raise FitError(f"`fit(weights=...)` needs a weight for each of the {rows} rows; got shape {given.shape}.")
+    return given
 
 
 def _groups(table: Runs, by: Sequence[str]) -> list[tuple[tuple[Any, ...], Runs]]:
@@ -177,7 +202,7 @@ def _fit_groups(
     for i, (key, table) in enumerate(groups):
         try:
             ready.append(_prepare(settings, i, key, table))
-        except FitError as error:
+        except JaxlawsError as error:
             if alone:
                 raise
             fits[i] = _failed(settings, table, key, by, Status.too_few_rows, str(error))
@@ -207,7 +232,8 @@ def _searched(settings: _Settings, plan: Plan, problems: Problem, starts: np.nda
     if settings.rungs is not None or not isinstance(solver, LevenbergMarquardt):
         return found
     for _ in range(POLISHES):
-        if all(_converged(jax.tree.map(lambda x, j=j: x[j], (found.best, problems))) for j in range(len(starts))):
+        done = [_converged(jax.tree.map(lambda x, j=j: x[j], (found.best, problems))) for j in range(len(starts))]
+        if all(done):
             break
         order = np.argsort(np.where(np.isfinite(found.objectives), found.objectives, np.inf), axis=1, kind="stable")
         best = order[:, : min(POLISHED, order.shape[1])]
@@ -217,8 +243,16 @@ def _searched(settings: _Settings, plan: Plan, problems: Problem, starts: np.nda
         objectives, reached = found.objectives.copy(), found.reached.copy()
         np.put_along_axis(objectives, best, polished.objectives, axis=1)
         np.put_along_axis(reached, best[:, :, None], polished.reached, axis=1)
-        found = dataclasses.replace(found, best=polished.best, objectives=objectives, reached=reached)
+        winner = np.take_along_axis(best, polished.winner[:, None], axis=1)[:, 0]
+        after = Race(best=polished.best, objectives=objectives, reached=reached, winner=winner)
+        # A group that had converged keeps its bits, whatever its neighbours in the batch still need.
+        found = jax.tree.map(partial(_kept, np.array(done)), found, after)
     return found
+
+
+def _kept(keep: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Leaves of groups `(groups, ...)`: old ones where `keep`."""
+    return np.where(keep.reshape(-1, *[1] * (old.ndim - 1)), old, new)
 
 
 def _converged(pair: tuple[Minimum, Problem]) -> bool:
@@ -463,7 +497,7 @@ def _record(
         fixed=tuple(n for n in law.params if n not in free),
         reason=reason,
         objective_spec=str(settings.objective),
-        weights=settings.weights if isinstance(settings.weights, str) else "given",
+        weights="given" if settings.weights == GIVEN else settings.weights,
         rows=len(table),
         runs=tuple(table.names),
         starts=len(group.starts),

@@ -43,12 +43,21 @@ def predict(
         raise TracerError(
             "`predict` is a host function; inside jit, vmap or grad call the law: `fit.law(..., **params)`."
         )
+    if runs is not None and (schedule is not None or inputs):
+        raise FitError("`predict` takes a table, or inputs, or a schedule: give one of them.")
+    if branch_of is not None and not any(isinstance(v, dict) for v in fit.params.values()):
+        raise FitError(
+            f"`predict(branch_of=...)`: `{fit.law.name}` was fitted without a shift for each run; free one first."
+        )
     with jax.enable_x64(True):
         if schedule is not None:
             return _along(fit, schedule, at, branch_of, inputs)
         if runs is None:
             return _at(fit, inputs)
-        return _table(fit, read(runs), branch_of)
+        table = read(runs)
+        if len(table) == 0:
+            raise FitError(f"{table.source}: there are no rows to predict.")
+        return _table(fit, table, branch_of)
 
 
 def score(fit: Fit, runs: Runs, *, branch_of: str | Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -126,10 +135,6 @@ def _copied(
         known = fit.labels.get(name, {})
         chosen = [_label(run, known, value, branch_of) for run in runs]
         copy[name] = np.array([labels.index(c) if c is not None else len(labels) for c in chosen])
-    if branch_of is not None and not per:
-        raise FitError(
-            f"`predict(branch_of=...)`: `{fit.law.name}` was fitted without a shift for each run; free one first."
-        )
     return params, copy
 
 
@@ -153,7 +158,11 @@ def _at(fit: Fit, inputs: Mapping[str, Any]) -> np.ndarray:
         raise FitError(f"`predict`: `{law.name}` needs a table of runs or `schedule=`.")
     if set(inputs) != set(law.inputs):
         raise FitError(f"`predict`: `{law.name}` needs {', '.join(law.inputs)}; got {', '.join(inputs) or 'nothing'}.")
-    arrays = np.broadcast_arrays(*[np.asarray(inputs[k], dtype=np.float64) for k in law.inputs])
+    try:
+        arrays = np.broadcast_arrays(*[np.asarray(inputs[k], dtype=np.float64) for k in law.inputs])
+    except ValueError:
+        shapes = ", ".join(f"{k} {np.shape(inputs[k])}" for k in law.inputs)
+        raise FitError(f"`predict`: inputs must be numbers of shapes that broadcast; got {shapes}.") from None
     flat = {k: a.ravel() for k, a in zip(law.inputs, arrays, strict=True)}
     for name, value in flat.items():
         if not np.isfinite(value).all() or (value <= 0).any():
@@ -178,6 +187,9 @@ def _along(
     params, copy = _copied(fit, ["new run"], per, branch_of)
     one = jax.tree.map(lambda x: np.asarray(x)[None], curve)
     more = {k: np.broadcast_to(np.asarray(v, dtype=np.float64), (1, len(steps))) for k, v in inputs.items()}
+    strange = [k for k in more if k not in law.inputs]
+    if strange:
+        raise FitError(f"`predict(schedule=...)`: `{law.name}` has no input {strange[0]}.")
     missing = [k for k in law.inputs if k != "curve" and k not in more]
     if missing:
         raise FitError(f"`predict(schedule=...)`: `{law.name}` also needs {', '.join(missing)}.")

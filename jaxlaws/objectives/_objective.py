@@ -14,6 +14,11 @@ class Objective(Protocol):
     compile nothing."""
 
     @property
+    def kind(self) -> str:
+        """Name of the objective, static: JAX does not tell registered dataclasses apart by their class alone."""
+        ...
+
+    @property
     def on(self) -> str | None:
         """Scale of the residuals: log, raw or logit; None takes that of the law's output."""
         ...

@@ -20,6 +20,7 @@ class Absolute:
 
     unit: Any = 1e-3
     on: str | None = field(default=None, metadata={"static": True})
+    kind: str = field(default="absolute", metadata={"static": True})
 
     def rho(self, u: Any) -> Any:
         return Huber(_CORE).rho(u) / _CORE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ class Asymmetric:
 
     base: Any
     under: Any
+    kind: str = field(default="asymmetric", metadata={"static": True})
 
     @property
     def on(self) -> str | None:

@@ -18,6 +18,7 @@ class Huber:
 
     delta: Any
     on: str | None = field(default=None, metadata={"static": True})
+    kind: str = field(default="huber", metadata={"static": True})
 
     @property
     def unit(self) -> Any:

@@ -17,6 +17,7 @@ class Squared:
 
     unit: Any = 1e-3
     on: str | None = field(default=None, metadata={"static": True})
+    kind: str = field(default="squared", metadata={"static": True})
 
     def rho(self, u: Any) -> Any:
         return 0.5 * u * u

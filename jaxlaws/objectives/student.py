@@ -19,6 +19,7 @@ class Student:
     scale: Any
     dof: Any
     on: str | None = field(default=None, metadata={"static": True})
+    kind: str = field(default="student", metadata={"static": True})
 
     @property
     def unit(self) -> Any:

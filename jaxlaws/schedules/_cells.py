@@ -11,10 +11,13 @@ first four moments are kept. All of this is host code in NumPy; it runs once a c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 Array = np.ndarray
+
+WIDE = 128  # steps before a logged one that its own cell may hold
 
 
 @dataclass(frozen=True)
@@ -35,21 +38,36 @@ def edges_of(lr: Array, logged: Array, *, top: int) -> tuple[Array, Array]:
     """
     kinks = {0, top} | {k for jump in breaks(lr) for k in (int(jump) - 1, int(jump))}
     marks = kinks | set(map(int, logged)) | set(map(int, growing(top))) | {top - int(m) for m in growing(top)}
+    for before, after in pairwise([0, *map(int, logged)]):
+        # Seldom logged steps: what lies far before one is cut as finely as if the steps between had been logged.
+        reach = float(WIDE)
+        while reach < after - before:
+            marks.add(after - int(reach))
+            reach *= 1.6
     edges = graded(np.array(sorted(marks)), logged)
     return edges, np.flatnonzero(np.isin(edges, sorted(kinks)))
 
 
 def breaks(lr: Array) -> Array:
-    """Steps at which the rate jumps (more than 5 % and 5 times its neighbours) or its changes turn sign."""
+    """Steps at which the rate jumps or its changes turn sign."""
     drop = lr[:-1] - lr[1:]
     size = np.abs(drop)
-    beside = np.maximum(np.append(size[1:], 0.0), np.insert(size[:-1], 0, 0.0))
-    scale = np.maximum(lr[:-1], lr[1:])
-    jump = (size > 0.05 * scale) & (size > 5.0 * beside)
+    jump = _leaps(lr)
     sign = np.sign(drop)
     turn = np.insert((sign[1:] != sign[:-1]), 0, False) & (size > 0)
     starts = np.insert((sign[1:] == 0) & (sign[:-1] != 0), 0, False)
     return np.flatnonzero(jump | turn | starts) + 1
+
+
+def jumps(lr: Array) -> Array:
+    """Steps at which the rate jumps: by more than 5 %, and by more than 5 times what it changes a step before or after."""
+    return np.flatnonzero(_leaps(lr)) + 1
+
+
+def _leaps(lr: Array) -> Array:
+    size = np.abs(np.diff(lr))
+    beside = np.maximum(np.append(size[1:], 0.0), np.insert(size[:-1], 0, 0.0))
+    return (size > 0.05 * np.maximum(lr[:-1], lr[1:])) & (size > 5.0 * beside)
 
 
 def panels_of(edges: Array, *, panels: int) -> tuple[Array, Array]:

@@ -228,6 +228,11 @@ def pad(curve: Curve, *, steps: int, cells: int, near: int, past: int) -> Curve:
     )
 
 
+def jumps_of(lr: np.ndarray) -> np.ndarray:
+    """Steps at which a rate given step by step jumps."""
+    return _cells.jumps(lr)
+
+
 def sizes(curve: Curve) -> dict[str, int]:
     """Axis sizes of a curve, as `pad` takes them."""
     return {

@@ -34,7 +34,14 @@ def layout(rows):
 def fitted(z, **more):
     """A and alpha of Huber's objective, whose tails about a third of the rows are in, from the vector."""
     found = solve(
-        LAW, {"x": jnp.exp(z[32:48])}, jnp.exp(z[:16]), weights=z[16:32], fix={"E": z[48]}, starts=4, solver=SOLVER, **more
+        LAW,
+        {"x": jnp.exp(z[32:48])},
+        jnp.exp(z[:16]),
+        weights=z[16:32],
+        fix={"E": z[48]},
+        starts=4,
+        solver=SOLVER,
+        **more,
     )
     return jnp.stack([found.params["A"], found.params["alpha"]])
 

@@ -19,7 +19,11 @@ def many_groups(count):
     rng = np.random.default_rng(4)
     x = np.geomspace(1e6, 1e9, 16)
     losses = [(1.5 + 0.1 * g + 300.0 * x**-0.35) * np.exp(1e-3 * rng.standard_normal(16)) for g in range(count)]
-    return {"x": np.tile(x, count), "loss": np.concatenate(losses), "group": np.repeat([f"g{g}" for g in range(count)], 16)}
+    return {
+        "x": np.tile(x, count),
+        "loss": np.concatenate(losses),
+        "group": np.repeat([f"g{g}" for g in range(count)], 16),
+    }
 
 
 def part(rows, names):

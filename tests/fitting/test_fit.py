@@ -140,7 +140,8 @@ def test_objective_is_minimised_and_reported_as_defined(power_rows, quick, kind,
     ours = np.log([found["E"], found["A"], found["alpha"]])
     # The costs are differences of logs of nearly equal numbers: 1e-16 in 1e-3.
     assert found.objective == pytest.approx(total(ours), rel=1e-11)
-    for start in (ours, ours + [0.01, 0.05, 0.01], ours + [-0.01, -0.05, -0.01]):
+    step = np.array([0.01, 0.05, 0.01])
+    for start in (ours, ours + step, ours - step):
         tight = {"xatol": 1e-12, "fatol": 1e-20, "maxiter": 2000, "maxfev": 2000}
         theirs = minimize(total, start, method="Nelder-Mead", options=tight)
         assert found.objective <= theirs.fun * (1 + 1e-9)
@@ -281,7 +282,9 @@ def test_scipy_finds_the_same_joint_fit(shared, two_groups):
     tight = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15}
     found = least_squares(residuals, start, loss="huber", f_scale=1e-3, x_scale="jac", **tight)
     assert shared["small"].objective <= found.cost * (1 + 1e-9)
-    ours = [shared[k][n] for n, k in [("E", "small"), ("E", "large"), ("A", "small"), ("A", "large"), ("alpha", "small")]]
+    ours = [
+        shared[k][n] for n, k in [("E", "small"), ("E", "large"), ("A", "small"), ("A", "large"), ("alpha", "small")]
+    ]
     # SciPy treats Huber's tails by its own rule and stops near 1e-8 of the objective: 1e-4 of the parameters.
     np.testing.assert_allclose(ours, np.exp(found.x), rtol=1e-4)
 
@@ -293,7 +296,12 @@ def test_starts_given_as_an_array_are_used_as_they_are(power_rows, power_fit):
     lone = fit("power_plus_constant", power_rows, starts=np.array([[1.6, 250.0, 0.33]]))
     assert lone.starts == 1 and lone.agree == 1.0
     assert lone.objective == pytest.approx(power_fit.objective, rel=1e-12)
-    still = fit("power_plus_constant", power_rows, starts=np.array([[1.6, 250.0, 0.33]]), solver=levenberg_marquardt(trips=0, polish=0))
+    still = fit(
+        "power_plus_constant",
+        power_rows,
+        starts=np.array([[1.6, 250.0, 0.33]]),
+        solver=levenberg_marquardt(trips=0, polish=0),
+    )
     for name, value in zip(("E", "A", "alpha"), (1.6, 250.0, 0.33), strict=True):
         assert still[name] == pytest.approx(value, rel=1e-14), name
 

@@ -19,8 +19,23 @@ PROGRESS = {"L0": 2.9, "A": 0.9, "B": 0.1, "a": 0.5, "k": 20.0, "p": 0.7, "q": 0
 
 def record(law, params, **more):
     """Fit record that was never fitted."""
-    nothing = {"fixed": (), "objective": 0.0, "reason": "", "objective_spec": "huber:0.001", "weights": "row", "rows": 0}
-    nothing |= {"runs": (), "starts": 1, "agree": 1.0, "remaining": 0.0, "at_bound": (), "condition": 1.0, "trade_offs": ()}
+    nothing = {
+        "fixed": (),
+        "objective": 0.0,
+        "reason": "",
+        "objective_spec": "huber:0.001",
+        "weights": "row",
+        "rows": 0,
+    }
+    nothing |= {
+        "runs": (),
+        "starts": 1,
+        "agree": 1.0,
+        "remaining": 0.0,
+        "at_bound": (),
+        "condition": 1.0,
+        "trade_offs": (),
+    }
     nothing |= {"largest": {}, "source": "made up", "data_hash": "", "status": Status.converged}
     return Fit(law=catalogue[law], params=params, **(nothing | more))
 
@@ -71,7 +86,9 @@ def test_numbers_and_arrays_broadcast(point):
     assert grid.shape == (4, 5) and grid.dtype == np.float64
     np.testing.assert_allclose(grid, chinchilla(N, D), rtol=1e-14)
     # Integers beyond 2^53 are floats at the door.
-    np.testing.assert_allclose(point.predict(N=70_000_000_000, D=[1_400_000_000_000, 10**19]), chinchilla(7e10, np.array([1.4e12, 1e19])))
+    np.testing.assert_allclose(
+        point.predict(N=70_000_000_000, D=[1_400_000_000_000, 10**19]), chinchilla(7e10, np.array([1.4e12, 1e19]))
+    )
 
 
 def test_table_is_predicted_row_by_row(point):

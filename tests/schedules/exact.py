@@ -31,14 +31,17 @@ def anneal(lr: Array, rows: Array, kernel: Callable[..., Array], *, climb: int =
 
 
 def multi_power(lr: Array, rows: Array, p: Mapping[str, float], *, climb: int = 0) -> Array:
-    """The double sum as Luo et al. write it; the kernel is 0 where no rate has passed, at a rate of 0."""
-    power = np.maximum(lr, np.finfo(float).tiny) ** -p["gamma"]
+    """The double sum as Luo et al. write it. A change to a rate of 0 counts in full once any rate has passed since."""
+    power = np.full_like(lr, np.inf)
+    np.power(lr, -p["gamma"], out=power, where=lr > 0)
 
     def kernel(k: Array, rate: Array, since: Array, steps: Array) -> Array:
-        return -np.expm1(-p["beta"] * np.log1p(p["C"] * power[k] * since))
+        passed = (rate > 0) | (since > 1e-12 * lr.max())  # a difference of sums leaves 1e-17 where nothing has
+        return np.where(passed, -np.expm1(-p["beta"] * np.log1p(p["C"] * np.where(passed, power[k] * since, 0.0))), 0.0)
 
     s = np.asarray(rows, dtype=int)
-    return p["L0"] + p["A"] * area(lr)[s] ** -p["alpha"] - p["B"] * anneal(lr, s, kernel, climb=climb)
+    with np.errstate(invalid="ignore"):  # inf * 0, which is masked
+        return p["L0"] + p["A"] * area(lr)[s] ** -p["alpha"] - p["B"] * anneal(lr, s, kernel, climb=climb)
 
 
 def lr_annealing(lr: Array, rows: Array, p: Mapping[str, float]) -> Array:

