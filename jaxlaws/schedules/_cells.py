@@ -17,6 +17,7 @@ import numpy as np
 
 Array = np.ndarray
 
+GROWTH = 1.5  # farthest over nearest distance of a panel's steps from the kink before it
 WIDE = 128  # steps before a logged one that its own cell may hold
 
 
@@ -28,16 +29,26 @@ class Points:
     step: Array
 
 
-def edges_of(lr: Array, logged: Array, *, top: int) -> tuple[Array, Array]:
-    """Ends of the cells, increasing, from 0 to the last logged step, and the positions of those that no panel may hold
-    inside.
-
-    They are the logged steps, the jumps and kinks of the rate and, during a climb from near 0 to step `top`, steps
-    that grow geometrically from 0, where powers of the rate are singular, and towards `top`, where the changes stop at
-    once.
+@dataclass(frozen=True)
+class Edges:
+    """Ends of the cells, increasing, from 0 to the last logged step. `forced` are the positions of those that no panel may hold
+    inside, `sharp` the steps of those after which the rate, or a power of it, is singular: a climb from 0, a 1-sqrt cooldown.
     """
-    kinks = {0, top} | {k for jump in breaks(lr) for k in (int(jump) - 1, int(jump))}
-    marks = kinks | set(map(int, logged)) | set(map(int, growing(top))) | {top - int(m) for m in growing(top)}
+
+    at: Array
+    forced: Array
+    sharp: Array
+
+
+def edges_of(lr: Array, logged: Array, *, top: int) -> Edges:
+    """Edges at the logged steps, at jumps and kinks, growing geometrically from sharp kinks and towards the end `top` of a climb."""
+    kinks = sorted({0, top} | {k for jump in breaks(lr) for k in (int(jump) - 1, int(jump))})
+    sharp = [k for k in kinks if _is_sharp(lr, k) or (k == 0 and top > 0)]
+    marks = set(kinks) | set(map(int, logged)) | {top - int(m) for m in growing(top)}
+    ends = [*kinks, int(logged[-1])]
+    for begin, end in zip(kinks, ends[1:], strict=True):
+        if begin in sharp:
+            marks |= {begin + int(m) for m in growing(end - begin)}
     for before, after in pairwise([0, *map(int, logged)]):
         # Seldom logged steps: what lies far before one is cut as finely as if the steps between had been logged.
         reach = float(WIDE)
@@ -45,7 +56,13 @@ def edges_of(lr: Array, logged: Array, *, top: int) -> tuple[Array, Array]:
             marks.add(after - int(reach))
             reach *= 1.6
     edges = graded(np.array(sorted(marks)), logged)
-    return edges, np.flatnonzero(np.isin(edges, sorted(kinks)))
+    return Edges(edges, np.flatnonzero(np.isin(edges, kinks)), np.array(sharp, dtype=edges.dtype))
+
+
+def _is_sharp(lr: Array, kink: int) -> bool:
+    """Whether the changes right after a kink are much larger than those a little later."""
+    drop = np.abs(np.diff(lr[kink : kink + 4]))
+    return len(drop) == 3 and bool(drop[0] > 1.5 * drop[2] > 0)
 
 
 def breaks(lr: Array) -> Array:
@@ -78,8 +95,8 @@ def panels_of(edges: Array, *, panels: int) -> tuple[Array, Array]:
     final = np.empty_like(first)
     end = edges[1:].copy()
     widest = max(int(length.max()), 1)
-    # Sizes 4, 4 r, 4 r^2, ... that together cover the widest cell; r = 4 unless cells are very wide.
-    ratio = max(4.0, (widest / 4.0) ** (1.0 / max(panels - 1, 1)))
+    # Sizes 4, 4 r, 4 r^2, ... that together cover the widest cell; r = 2 unless cells are very wide.
+    ratio = max(2.0, (widest / 4.0) ** (1.0 / max(panels - 1, 1)))
     size = 4.0
     for p in range(panels):
         begin = np.maximum(edges[:-1] + 1, end - round(size) + 1) if p < panels - 1 else edges[:-1] + 1
@@ -90,9 +107,9 @@ def panels_of(edges: Array, *, panels: int) -> tuple[Array, Array]:
 
 
 def panels_needed(edges: Array) -> int:
-    """Panels of 4, 16, 64, ... steps that cover the widest cell, at most six."""
+    """Panels of 4, 8, 16, ... steps that cover the widest cell, at most eight."""
     widest = max(int(np.diff(edges).max()), 1)
-    return int(np.clip(np.ceil(np.log(0.75 * widest + 1.0) / np.log(4.0)), 1, 6))
+    return int(np.clip(np.ceil(np.log2(0.25 * widest + 1.0)), 1, 8))
 
 
 def gauss(weight: Array, first: Array, last: Array) -> Points:
@@ -119,14 +136,14 @@ def gauss(weight: Array, first: Array, last: Array) -> Points:
     return _two_points(total, middle + mean, second, third, first, np.maximum(last, first), shape)
 
 
-def past(weight: Array, edges: Array, logged: Array, forced: Array, *, top: int, ratio: float) -> Points:
+def past(weight: Array, cut: Edges, logged: Array, *, ratio: float) -> Points:
     """For each logged step, panels of whole cells over all that lies before its own cell, with their Gauss rules;
     `(steps, points)`.
 
-    A panel is at most `ratio` times as long as its distance from the logged step, holds no edge of `forced` inside,
-    and during the climb to `top` does not span more than a factor of 2 in steps, as powers of the rate vary that fast
-    there.
+    A panel is at most `ratio` times as long as its distance from the logged step, holds no forced edge inside, and after a
+    sharp kink does not span more than a factor of `GROWTH` in distance from it.
     """
+    edges, forced = cut.at, cut.forced
     # Moments of any run of cells by differences of prefix sums; extended precision keeps the small differences exact enough.
     unit = float(edges[-1])
     x = (np.arange(len(weight)) / unit).astype(np.longdouble)
@@ -138,7 +155,8 @@ def past(weight: Array, edges: Array, logged: Array, forced: Array, *, top: int,
     while (end > 0).any():
         right = edges[end]
         reach = right - ratio * (logged - right)
-        reach = np.where(right <= top, np.maximum(reach, right / 2), reach)
+        kink = edges[floor[np.maximum(end - 1, 0)]]
+        reach = np.where(np.isin(kink, cut.sharp), np.maximum(reach, kink + (right - kink) / GROWTH), reach)
         begin = np.minimum(np.searchsorted(edges, reach, side="left"), end - 1)
         begin = np.maximum(np.maximum(begin, floor[np.maximum(end - 1, 0)]), 0)
         begins.append(np.where(end > 0, begin, 0))
@@ -188,9 +206,9 @@ def _packed(points: Points) -> Points:
 
 
 def growing(length: int) -> Array:
-    """1, 2, 3, 4, 6, 8, 11, ... below `length`: whole steps that grow by the square root of 2."""
-    halves = np.arange(2 * max(int(np.ceil(np.log2(max(length, 1)))), 0))
-    steps = np.unique(np.round(2.0 ** (halves / 2)).astype(np.int64))
+    """1, 2, 3, 4, 5, 6, 8, ... below `length`: whole steps that grow by the cube root of 2."""
+    thirds = np.arange(3 * max(int(np.ceil(np.log2(max(length, 1)))), 0))
+    steps = np.unique(np.round(2.0 ** (thirds / 3)).astype(np.int64))
     return steps[steps < length]
 
 

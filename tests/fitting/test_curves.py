@@ -85,16 +85,16 @@ def unbinned():
     return fit("lr_annealing", curve_table(["cosine"], AFTER), bins=None, **BINNING)
 
 
-@pytest.mark.parametrize("bins", [430, 512])  # seven and six steps a bin
+@pytest.mark.parametrize("bins", [430, 512])
 def test_binned_curve_of_three_thousand_points_fits_like_the_whole(unbinned, bins):
     binned = fit("lr_annealing", curve_table(["cosine"], AFTER), bins=bins, **BINNING)
     assert binned.rows == unbinned.rows == 3000
-    # The mean loss of seven steps differs from that of their middle by twice the curvature: 5e-5 nats at the steep beginning.
+    # The mean loss of a bin differs from that of its middle by its curvature: at most a third of public curves' noise.
     for name in TRUE:
         assert binned[name] == pytest.approx(unbinned[name], rel=1e-3), name
     at = np.arange(240, TOTAL + 1, 240)
     seen = (f.predict(schedule=SPECS["drop"], at=at) for f in (binned, unbinned))
-    np.testing.assert_allclose(*seen, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(*seen, rtol=0, atol=2e-4)
 
 
 @pytest.mark.parametrize("known", ["exactly", "from the log"])

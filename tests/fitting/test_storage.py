@@ -167,7 +167,7 @@ def test_existing_file_survives_a_write_that_fails(power_fit, tmp_path, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(os, broken, fail)
-        with pytest.raises(FitError, match="cannot be written.*No space left on device"):
+        with pytest.raises(FitError, match=r"cannot be written.*No space left on device"):
             power_fit.save(tmp_path / "fit.json")
     assert (tmp_path / "fit.json").read_text() == "what was there"
     assert os.listdir(tmp_path) == ["fit.json"]
