@@ -47,3 +47,12 @@ def python(tmp_path: Path) -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+def pytest_collection_modifyitems(items):
+    """Marks the claims of `known_weaknesses.txt` as expected to fail, strictly: one that holds must leave the list."""
+    lines = (Path(__file__).parent / "known_weaknesses.txt").read_text().splitlines()
+    known = dict(line.split("  ", 1) for line in lines if not line.startswith("#"))
+    for item in items:
+        if item.nodeid in known:
+            item.add_marker(pytest.mark.xfail(reason=known[item.nodeid], strict=True))

@@ -51,6 +51,7 @@ from jaxlaws.spec import Law, Param, find
 
 GROUPS = 8  # groups of one compiled batch: always this many, the last ones repeated, so that results do not depend on the batch
 CONDITION = 1e12
+ROUNDING = 1e-20  # cost of a row that is mere rounding: exact data raise no doubt about the minimum
 GIVEN = "jaxlaws_weight"  # column that carries weights given as an array along with their rows
 POLISHED = 8  # starts that take more trips where the best has not converged
 POLISHES = 3  # rounds of them, at most
@@ -358,6 +359,7 @@ def _finished(settings: _Settings, group: _Group, found: Any, by: tuple[str, ...
         reason = f"rank-deficient: the rows do not determine {noun} {', '.join(who)} of `{settings.law.name}`"
         reason += "; a run whose learning rate falls would" if settings.law.is_curve else "; more varied inputs would"
         return _give_up(settings, group, by, Status.rank_deficient, reason + ", or hold some with `--fix`.", alone)
+    rows = float(np.sum(problem.data.weight > 0))
     left = float(remaining(minimum, unit, keep))
     status = Status.stalled if left > 1e-6 else Status.at_bound if stuck.any() else Status.converged
     return _record(
@@ -368,7 +370,7 @@ def _finished(settings: _Settings, group: _Group, found: Any, by: tuple[str, ...
         params=_values(settings, group, np.asarray(minimum.x)),
         guesses=_guesses(settings, group, np.asarray(minimum.x)),
         objective=best,
-        agree=float(np.mean(np.asarray(found.objectives) <= AGREE * best + 1e-300)),
+        agree=float(np.mean(np.asarray(found.objectives) <= AGREE * best + ROUNDING * rows)),
         remaining=left,
         at_bound=tuple(dict.fromkeys(n for n, s in zip(names, stuck, strict=True) if s)),
         condition=condition,

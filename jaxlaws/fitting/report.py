@@ -27,7 +27,7 @@ def report(fit: Fit) -> str:
         head += " [" + ", ".join(f"{k}={v}" for k, v in zip(fit.by, fit.key, strict=True)) + "]"
     lines = [head, f"  {_MEANING[fit.status]}" + (f": {fit.reason}" if fit.status.failed else "")]
     if fit.status.failed:
-        return "\n".join(lines)
+        return _wrapped(lines)
     shown = ", ".join(fit.runs[:4]) + (", ..." if len(fit.runs) > 4 else "")
     what = f"{fit.rows} rows of {len(fit.runs)} runs" + (f" ({shown})" if fit.law.is_curve else "")
     lines.append(f"  {what}; objective {fit.objective:.7g} ({fit.objective_spec}, weights by {fit.weights})")
@@ -39,7 +39,16 @@ def report(fit: Fit) -> str:
         lines.append("")
     for mark, text in marked:
         lines += textwrap.wrap(text, 98, initial_indent=f"  {mark}", subsequent_indent="    ")
-    return "\n".join(lines)
+    return _wrapped(lines)
+
+
+def _wrapped(lines: list[str]) -> str:
+    """Lines as one text of at most 100 columns."""
+    out: list[str] = []
+    for line in lines:
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        out += textwrap.wrap(line, 100, subsequent_indent=indent) if len(line) > 100 else [line]
+    return "\n".join(out)
 
 
 def _parameters(fit: Fit) -> list[str]:

@@ -158,7 +158,7 @@ def load(path: str | os.PathLike[str], *, laws: tuple[Law, ...] = ()) -> Fit | F
         document = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FitError(f"{path}: no such file; `fit.save(path)` or `--out` writes one.") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise FitError(f"{path}: is no stored fit ({error}).") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise FitError(f"{path}: is no stored fit of format {FORMAT}.")

@@ -41,7 +41,7 @@ class Edges:
 
 
 def edges_of(lr: Array, logged: Array, *, top: int) -> Edges:
-    """Edges at the logged steps, at jumps and kinks, growing geometrically from sharp kinks and towards the end `top` of a climb."""
+    """Edges at logged steps, jumps and kinks; growing geometrically from sharp kinks, and towards a climb's end `top`."""
     kinks = sorted({0, top} | {k for jump in breaks(lr) for k in (int(jump) - 1, int(jump))})
     sharp = [k for k in kinks if _is_sharp(lr, k) or (k == 0 and top > 0)]
     marks = set(kinks) | set(map(int, logged)) | {top - int(m) for m in growing(top)}

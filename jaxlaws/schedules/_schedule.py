@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxlaws.errors import ScheduleError
 
@@ -63,6 +65,22 @@ def ramp(xp: ModuleType, t: Any, then: Any, *, peak: Any, warmup: int, start: An
     return xp.where(t < warmup, start + (peak - start) * x, then)
 
 
+def plain(make: Callable[..., Schedule]) -> Callable[..., Schedule]:
+    """Constructor that takes NumPy's whole numbers as Python's, which do not decide a dtype."""
+
+    @functools.wraps(make)
+    def made(*args: Any, **kwargs: Any) -> Schedule:
+        return make(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
+
+    return made
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.integer):
+        return int(value)
+    return type(value)(map(_plain, value)) if type(value) in (tuple, list) else value
+
+
 RAMPS = ("linear", "cosine", "linspace")
 
 
@@ -77,6 +95,8 @@ def check(name: str, *, ramp_shape: str = "linear", steps: Mapping[str, Any], ra
             continue
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
             raise ScheduleError(f"`{name}({key}=...)` must be a whole number of steps; got {value!r}.")
+        if value > 2**53:
+            raise ScheduleError(f"`{name}({key}=...)` must be at most 2**53, beyond which steps are not told apart.")
         if value < last:
             rule = f"at least {last_key}={last}" if last_key else "at least 0"
             raise ScheduleError(f"`{name}({key}=...)` must be {rule}; got {value}.")
@@ -100,6 +120,8 @@ def stated(**args: Any) -> dict[str, Any]:
 
 
 def _spell(value: Any) -> str:
+    if isinstance(value, jax.Array | np.ndarray) and not isinstance(value, Tracer):
+        value = np.asarray(value).tolist()
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_spell(v) for v in value) + "]"
     if isinstance(value, float | np.floating):

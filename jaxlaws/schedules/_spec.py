@@ -40,6 +40,7 @@ class _Reader:
 
     def __init__(self, spec: str) -> None:
         self.spec = spec
+        self.depth = 0
         self.tokens: list[tuple[str, int]] = []
         position = 0
         while spec[position:].strip():
@@ -69,6 +70,14 @@ class _Reader:
             raise self.error(f"unexpected {self.peek()!r}", self.tokens[self.next][1] - len(self.peek()))
 
     def value(self) -> Any:
+        self.depth += 1
+        if self.depth > 50:
+            raise ScheduleError(f"schedule `{self.spec[:60]}...`: it is nested more than 50 deep.")
+        out = self._value()
+        self.depth -= 1
+        return out
+
+    def _value(self) -> Any:
         if self.peek() == "[":
             return self.items()
         word = self.take()

@@ -106,6 +106,10 @@ class Curve:
         logged = _whole_steps(edges[1:] if at is None else at)
         if not np.isin(logged, edges).all():
             raise ScheduleError("`Curve.on_grid(at=...)` must be among the edges.")
+        if jnp.asarray(lr).shape != edges.shape:
+            raise ScheduleError(
+                f"`Curve.on_grid(lr=...)` needs a rate for each of {len(edges)} edges; got {jnp.asarray(lr).shape}."
+            )
         edges = edges[edges <= logged[-1]].astype(np.int64)
         return _curve_on_grid(edges, jnp.asarray(lr)[: len(edges)], logged, batch)
 
@@ -142,7 +146,9 @@ class Curve:
         that broadcasts to (cells, nodes) or, with several rates, (cells, nodes, rates). `of` is an increasing function
         of the rate whose changes are summed instead.
         """
-        rate = jnp.asarray(rate, dtype=self.lr.dtype)
+        if clock not in ("area", "steps"):
+            raise ScheduleError(f"`Curve.relax(clock=...)` must be area or steps; got {clock!r}.")
+        rate = jnp.asarray(rate, dtype=jnp.asarray(self.lr).dtype)
         rates = jnp.atleast_1d(rate)
         node, live = self.near, self.near.drop != 0
         drop = node.drop if of is None else _changes(of, node, live)
@@ -244,7 +250,10 @@ def sizes(curve: Curve) -> dict[str, int]:
 
 
 def _whole_steps(at: Any) -> np.ndarray:
-    steps = np.atleast_1d(np.asarray(at, dtype=np.float64))
+    try:
+        steps = np.atleast_1d(np.asarray(at, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise ScheduleError("`Curve.of(at=...)` must be whole steps of at least 1.") from None
     if steps.ndim != 1 or len(steps) == 0 or not np.array_equal(steps, np.round(steps)) or steps[0] < 1:
         raise ScheduleError("`Curve.of(at=...)` must be whole steps of at least 1; step 0 is before the first update.")
     if (np.diff(steps) <= 0).any():
@@ -253,6 +262,8 @@ def _whole_steps(at: Any) -> np.ndarray:
 
 
 def _per_step(schedule: Any, last: int) -> np.ndarray:
+    if isinstance(schedule, str):
+        raise ScheduleError("`Curve.of` takes a schedule, not its spec: use `schedules.parse(spec)`.")
     if isinstance(schedule, Schedule):
         lr = schedule.as_array(last)
     elif callable(schedule):
@@ -277,7 +288,9 @@ def _warmup_steps(schedule: Any, lr: np.ndarray) -> int:
 
 
 def _curve(lr: np.ndarray, logged: np.ndarray, batch: Any, climb: int, warmup: str, exact: bool) -> Curve:
-    climb = min(climb, len(lr) - 1)
+    if isinstance(climb, bool) or not isinstance(climb, int | np.integer) or climb < 0:
+        raise ScheduleError(f"`Curve.of(warmup_steps=...)` must be a whole number of at least 0; got {climb!r}.")
+    climb = min(int(climb), len(lr) - 1)
     if warmup == "peak":
         lr = lr.copy()
         lr[:climb] = lr[climb]
@@ -386,4 +399,9 @@ def _curve_on_grid(given: np.ndarray, lr: Any, logged: np.ndarray, batch: Any) -
 
 
 def _per_row(batch: Any, rows: int) -> np.ndarray:
-    return np.broadcast_to(np.asarray(1.0 if batch is None else batch, dtype=np.float64), (rows,)).copy()
+    tokens = np.asarray(1.0 if batch is None else batch, dtype=np.float64)
+    if tokens.ndim > 1 or tokens.size not in (1, rows):
+        raise ScheduleError(
+            f"`Curve.of(batch=...)` must be one number or one for each of {rows} steps; got {tokens.shape}."
+        )
+    return np.broadcast_to(tokens, (rows,)).copy()

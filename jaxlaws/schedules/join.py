@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxlaws.errors import ScheduleError
-from jaxlaws.schedules._schedule import Schedule, check
+from jaxlaws.schedules._schedule import Schedule, check, plain
 
 
+@plain
 def join(schedules: Sequence[Schedule], *, at: Sequence[int] | int) -> Schedule:
     """`schedules[0]`, and from step `at[i]` on `schedules[i + 1]`, which counts its own steps from 0 there."""
     starts: tuple[int, ...] = (at,) if isinstance(at, int) else tuple(at)
-    parts = tuple(schedules)
+    parts: tuple[Schedule, ...] = (schedules,) if isinstance(schedules, Schedule) else tuple(schedules)
+    if any(not isinstance(part, Schedule) for part in parts):
+        raise ScheduleError("`join` takes schedules; one of those given is none.")
     if len(parts) != len(starts) + 1:
         raise ScheduleError(f"`join` needs one schedule more than steps in `at`; got {len(parts)} and {len(starts)}.")
     check("join", steps={f"at[{i}]": s for i, s in enumerate(starts)}, rates={})

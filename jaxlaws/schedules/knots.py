@@ -15,6 +15,12 @@ from jaxlaws.schedules._schedule import Schedule, check
 
 def knots(steps: Sequence[int], lrs: Any) -> Schedule:
     """Rate linear between `lrs[i]` at `steps[i]`, flat outside. Both of shape `(knots,)`; `lrs` may be traced."""
+    try:
+        np.asarray(steps, dtype=np.float64)
+        if not isinstance(lrs, jax.Array):
+            np.asarray(lrs, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ScheduleError("`knots` needs numbers: whole steps, and a rate for each.") from None
     steps = tuple(int(s) if float(s).is_integer() else s for s in np.asarray(steps).tolist())
     traced = isinstance(lrs, jax.Array)
     rates = lrs if traced else tuple(np.asarray(lrs, dtype=np.float64).ravel().tolist())

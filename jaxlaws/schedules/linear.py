@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxlaws.schedules._schedule import Schedule, check, stated
+from jaxlaws.schedules._schedule import Schedule, check, plain, stated
 from jaxlaws.schedules._schedule import ramp as climb
 
 
+@plain
 def linear(
     peak: Any, *, total: int, end: Any = 0.0, warmup: int = 0, start: Any = 0.0, ramp: str = "linear"
 ) -> Schedule:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from jaxlaws.errors import ScheduleError
-from jaxlaws.schedules._schedule import Schedule, check, stated
+from jaxlaws.schedules._schedule import Schedule, check, plain, stated
 from jaxlaws.schedules._schedule import ramp as climb
 
 
+@plain
 def multistep(
     peak: Any,
     *,
@@ -50,6 +51,7 @@ def multistep(
     return Schedule("multistep", args, shape, total)
 
 
+@plain
 def eight_one_one(peak: float, *, total: int, warmup: int = 0) -> Schedule:
     r"""The 8-1-1 schedule: `peak` for 80 % of `total`, $peak/\sqrt{10}$ for 10 %, $peak/10$ for the last 10 %."""
     at = (int(0.8 * total), int(0.9 * total))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from jaxlaws.errors import ScheduleError
-from jaxlaws.schedules._schedule import Schedule, check, stated
+from jaxlaws.schedules._schedule import Schedule, check, plain, stated
 from jaxlaws.schedules._schedule import ramp as climb
 
 
+@plain
 def power(
     peak: Any,
     *,

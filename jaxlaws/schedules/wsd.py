@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from jaxlaws.errors import ScheduleError, nearest
-from jaxlaws.schedules._schedule import Schedule, check, stated
+from jaxlaws.schedules._schedule import Schedule, check, plain, stated
 from jaxlaws.schedules._schedule import ramp as climb
 
 COOLDOWNS = {
@@ -23,6 +23,7 @@ COOLDOWNS = {
 }
 
 
+@plain
 def wsd(
     peak: Any,
     *,

@@ -152,7 +152,9 @@ def evaluated(law: Law, dtype: str) -> Evaluated:
 
     batch = jax.vmap(one) if not law.is_curve else jax.vmap(jax.vmap(one, in_axes=(None, 0)), in_axes=(0, None))
     with jax.enable_x64(dtype == "float64"):
-        cast = functools.partial(jax.tree.map, lambda x: jnp.asarray(x, dtype if np.asarray(x).dtype.kind == "f" else None))
+        cast = functools.partial(
+            jax.tree.map, lambda x: jnp.asarray(x, dtype if np.asarray(x).dtype.kind == "f" else None)
+        )
         out = jax.jit(batch, compiler_options=QUICK)(cast(start_points(law)), cast(inputs_of(law)))
         out = jax.device_get(out)
     assert all(x.dtype == dtype for x in jax.tree.leaves(out)), f"law {law.name} leaves {dtype}"

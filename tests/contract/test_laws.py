@@ -171,7 +171,9 @@ def test_law_recovers_its_own_parameters_from_noiseless_data(law):
     values = {s.name: float(np.exp(x) if s.log else x) for s, x in zip(case.plan.layout, found.x[0], strict=True)}
     # Rounding of float64 data leaves relative residuals of some 1e-16.
     tight = law.name not in RIDGES
-    np.testing.assert_allclose(rows(law, case.truth | values), case.problem.data.observed, rtol=1e-12 if tight else 1e-6)
+    np.testing.assert_allclose(
+        rows(law, case.truth | values), case.problem.data.observed, rtol=1e-12 if tight else 1e-6
+    )
     for name, value in values.items() if tight else ():
         # The worst conditioned normal matrices (1e12) turn 1e-16 in the data into 1e-10 of a parameter.
         np.testing.assert_allclose(value, case.truth[name], rtol=1e-8, err_msg=name)
@@ -244,7 +246,9 @@ def compilations():
 @each_law
 def test_docstring_names_every_parameter_and_every_input(law):
     symbols = " ".join(re.findall(r"`[^`]+`|\$[^$]+\$", law.doc))
-    missing = [n for n in (*law.params, *law.inputs) if not re.search(rf"(?<![A-Za-z_]){re.escape(n)}(?![A-Za-z_])", symbols)]
+    missing = [
+        n for n in (*law.params, *law.inputs) if not re.search(rf"(?<![A-Za-z_]){re.escape(n)}(?![A-Za-z_])", symbols)
+    ]
     assert missing == [], f"not between backticks or dollars in the docstring of {law.name}: {missing}"
     assert law.doc.splitlines()[0].strip(), "the first line says what is returned"
 
@@ -268,7 +272,9 @@ def test_constants_evaluate_to_something_that_could_be_observed(law):
             assert box.low <= value <= box.high, f"{name}: {param}={value} lies outside its box"
         value = rows(constants.law, constants.params)
         assert np.isfinite(value).all(), name
-        assert (value > 0).all() or law.output.symbol == "error", name  # a fraction leaves its range where losses are high
+        assert (value > 0).all() or law.output.symbol == "error", (
+            name
+        )  # a fraction leaves its range where losses are high
 
 
 def _stationary_point(law: Law, constants: Any, C: float) -> None:
@@ -343,5 +349,8 @@ def test_spawned_worker_traces_a_pickled_law_once_over_three_tasks():
         for before, law in enumerate(laws):
             answers = [pool.apply(_task, (law, x)) for x in (1e3, 1e4, 1e5)]
             assert [traced for _, traced in answers] == [before + 1] * 3
-            own = [float(law(jnp.float32(x), **{k: jnp.float32(v) for k, v in truth_of(law).items()})) for x in (1e3, 1e4, 1e5)]
+            own = [
+                float(law(jnp.float32(x), **{k: jnp.float32(v) for k, v in truth_of(law).items()}))
+                for x in (1e3, 1e4, 1e5)
+            ]
             np.testing.assert_allclose([value for value, _ in answers], own, rtol=1e-6)

@@ -89,7 +89,7 @@ def test_derivative_is_that_of_refitting(power_rows, choice, mode):
 def test_derivative_of_what_the_data_do_not_determine_is_nan(precision, spread):
     """At a single x nothing tells floor, amplitude and exponent apart, with or without curvature of the costs."""
     x = jnp.full(16, 1e7, precision)
-    losses = 2.0 * np.exp(spread * np.random.default_rng(5).standard_normal(16))
+    losses = 2.0 * np.exp(spread * np.linspace(-1.0, 1.0, 16) ** 3)
 
     @jax.jit
     def both(y):

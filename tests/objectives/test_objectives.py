@@ -144,7 +144,9 @@ def test_link_is_the_scale_inside_its_domain():
     x = np.linspace(1e-3, 0.999, 50)
     with jax.enable_x64(True):
         np.testing.assert_allclose(objectives.link(jnp.asarray(x), "log"), np.log(x), rtol=1e-14)
-        np.testing.assert_allclose(objectives.link(jnp.asarray(x), "logit"), scipy.special.logit(x), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(
+            objectives.link(jnp.asarray(x), "logit"), scipy.special.logit(x), rtol=1e-12, atol=1e-15
+        )
         np.testing.assert_array_equal(objectives.link(jnp.asarray(x), "raw"), x)
 
 

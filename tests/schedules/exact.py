@@ -69,7 +69,9 @@ def progress_noise(lr: Array, rows: Array, p: Mapping[str, Array]) -> Array:
     return p["L0"][:, None] + p["A"][:, None] * progress ** -p["a"][:, None] + p["B"][:, None] * out[:, s] + shift
 
 
-def relax(lr: Array, rate: float, *, clock: str, weight: Array | None = None, of: Callable[[Array], Array] | None = None) -> Array:
+def relax(
+    lr: Array, rate: float, *, clock: str, weight: Array | None = None, of: Callable[[Array], Array] | None = None
+) -> Array:
     """Sum of drop x weight x exp(-rate x since) at every step, by a loop. `since` counts both ends."""
     level = lr if of is None else of(lr)
     drop = np.concatenate([[0.0], level[:-1] - level[1:]])

@@ -31,7 +31,9 @@ MULTI_POWER = {
     "published 400M": dict(jaxlaws.catalogue["multi_power"].constants["400M"].params),
     # Converged optima of the three training curves of mpl_curves. That of 100M lies far out: C .002 and gamma 1.36.
     "converged 25M": dict(L0=2.98763, A=0.562719, alpha=0.491142, B=746.94, C=0.378166, beta=0.112889, gamma=0.895247),
-    "converged 100M": dict(L0=2.60722, A=0.630365, alpha=0.449253, B=636.89, C=0.00196263, beta=0.244933, gamma=1.35658),
+    "converged 100M": dict(
+        L0=2.60722, A=0.630365, alpha=0.449253, B=636.89, C=0.00196263, beta=0.244933, gamma=1.35658
+    ),
 }
 LR_ANNEALING = {
     "published 594M": {"lam": 0.999, **jaxlaws.catalogue["lr_annealing"].constants["594M"].params},
@@ -82,7 +84,11 @@ def padded(curves: list[Curve]) -> list[Curve]:
 
 def some(at: np.ndarray, count: int | None) -> np.ndarray:
     """Rows to compare: the first six, and others spread to the last; None takes all."""
-    return np.arange(len(at)) if count is None else np.unique(np.r_[: min(6, len(at)), np.linspace(0, len(at) - 1, count).astype(int)])
+    return (
+        np.arange(len(at))
+        if count is None
+        else np.unique(np.r_[: min(6, len(at)), np.linspace(0, len(at) - 1, count).astype(int)])
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +104,9 @@ class Logged:
         return Curve.of(self.lr, at=self.at, warmup=warmup, warmup_steps=self.climb, **more)
 
 
-def worst_multi_power(runs: list[Logged], sets: dict[str, dict[str, float]], *, warmup: str, rows: int | None) -> dict[str, float]:
+def worst_multi_power(
+    runs: list[Logged], sets: dict[str, dict[str, float]], *, warmup: str, rows: int | None
+) -> dict[str, float]:
     """Largest difference in nats between the law on nodes and change by change, by parameter set and run."""
     law, out = jaxlaws.catalogue["multi_power"], {}
     with jax.enable_x64(True):
@@ -107,7 +115,9 @@ def worst_multi_power(runs: list[Logged], sets: dict[str, dict[str, float]], *, 
             for key, params in sets.items():
                 value = np.asarray(evaluate(law, curve, {k: np.float64(v) for k, v in params.items()}))[chosen]
                 climb = run.climb if warmup == "excluded" else 0
-                out[f"{key} on {run.name}"] = np.abs(value - exact.multi_power(run.lr, run.at[chosen], params, climb=climb)).max()
+                out[f"{key} on {run.name}"] = np.abs(
+                    value - exact.multi_power(run.lr, run.at[chosen], params, climb=climb)
+                ).max()
     return out
 
 
@@ -148,7 +158,9 @@ def test_multi_power_on_public_curves_is_within_1e_5_nats_over_the_start_box(mpl
 @pytest.mark.slow
 @pytest.mark.parametrize("warmup", ["counted", "excluded"])
 def test_multi_power_on_public_curves_is_within_1e_5_nats_at_every_row(mpl_curves, warmup):
-    assert worst_of(worst_multi_power(mpl_curves, MULTI_POWER | start_box("multi_power"), warmup=warmup, rows=None)) == {}
+    assert (
+        worst_of(worst_multi_power(mpl_curves, MULTI_POWER | start_box("multi_power"), warmup=warmup, rows=None)) == {}
+    )
 
 
 def test_lr_annealing_on_public_curves_is_within_1e_5_nats_of_the_exact_sum(mpl_curves):
@@ -178,7 +190,9 @@ def test_progress_noise_on_public_curves_is_within_1e_5_nats_of_the_exact_recurr
 
 def _tiny_transformers() -> list[Logged]:
     """Shipped schedules, their rates scaled to the peak to which the constants belong: B times the peak is what annealing gains."""
-    return [dataclasses.replace(r, lr=r.lr * (PEAK / r.lr.max())) for r in _logged(jaxlaws.shipped("tiny_transformers"))]
+    return [
+        dataclasses.replace(r, lr=r.lr * (PEAK / r.lr.max())) for r in _logged(jaxlaws.shipped("tiny_transformers"))
+    ]
 
 
 @pytest.mark.parametrize("warmup", ["counted", "excluded"])
@@ -199,11 +213,15 @@ ZOO = {
     "wsd sqrt-cube": wsd(PEAK, hold=16000, total=20000, warmup=1000, decay="sqrt-cube"),
     "inverse square root": power(PEAK, hold=1000, total=20000, warmup=1000),
     "8-1-1": eight_one_one(PEAK, total=20000, warmup=1000),
-    "jumps up and down": multistep(PEAK / 3, at=[5000, 9000, 9500], to=[PEAK, PEAK / 10, PEAK / 2], total=20000, warmup=1000),
+    "jumps up and down": multistep(
+        PEAK / 3, at=[5000, 9000, 9500], to=[PEAK, PEAK / 10, PEAK / 2], total=20000, warmup=1000
+    ),
     "warm restarts": join(
         [cosine(PEAK, total=5000, warmup=500, end=1e-5), cosine(PEAK, total=15000, warmup=500, end=1e-5)], at=5000
     ),
-    "straight pieces": knots([0, 1000, 3000, 3001, 9000, 15000, 20000], [0, PEAK, PEAK / 2, PEAK, PEAK / 3, PEAK / 3, 0]),
+    "straight pieces": knots(
+        [0, 1000, 3000, 3001, 9000, 15000, 20000], [0, PEAK, PEAK / 2, PEAK, PEAK / 3, PEAK / 3, 0]
+    ),
 }
 LOGS = {
     "every 128": np.arange(128, 20001, 128),
@@ -327,7 +345,9 @@ def test_relax_counts_both_ends_as_a_loop_by_hand_does():
     with jax.enable_x64(True):
         curve = Curve.of(SMALL, at=AT, exact=True)
         for clock in ("area", "steps"):
-            np.testing.assert_allclose(curve.relax(0.3, clock=clock), exact.relax(SMALL, 0.3, clock=clock)[AT], rtol=1e-13)
+            np.testing.assert_allclose(
+                curve.relax(0.3, clock=clock), exact.relax(SMALL, 0.3, clock=clock)[AT], rtol=1e-13
+            )
         weighted = curve.relax(np.array([0.3, 0.7]), weight=lambda node: node.lr**2)
         for j, rate in enumerate((0.3, 0.7)):
             expected = exact.relax(SMALL, rate, clock="area", weight=SMALL**2)[AT]
@@ -344,7 +364,9 @@ def test_relax_of_a_function_sums_that_functions_changes(name):
         for exponent in (0.4, 0.8, 1.2):
             for clock in ("area", "steps"):
                 for rate in RATES[clock]:
-                    got = curve.relax(float(rate), clock=clock, of=lambda x, e=exponent: jaxlaws.spec.power(x / PEAK, e))
+                    got = curve.relax(
+                        float(rate), clock=clock, of=lambda x, e=exponent: jaxlaws.spec.power(x / PEAK, e)
+                    )
                     loop = exact.relax(lr, rate, clock=clock, of=lambda x, e=exponent: (x / PEAK) ** e)[EVERY]
                     assert np.abs(np.asarray(got) - loop).max() < 5e-5, (exponent, clock, rate)
 
@@ -361,7 +383,12 @@ def test_integral_is_the_running_sum(name):
     lr, step = TRIO[name].as_array(TOTAL), np.arange(TOTAL + 1)
     with jax.enable_x64(True):
         curve = Curve.of(TRIO[name], at=EVERY)
-        for f in (lambda x, s: x / PEAK, lambda x, s: (x / PEAK) ** 0.3, lambda x, s: (x / PEAK) ** 2, lambda x, s: x * s**0.5):
+        for f in (
+            lambda x, s: x / PEAK,
+            lambda x, s: (x / PEAK) ** 0.3,
+            lambda x, s: (x / PEAK) ** 2,
+            lambda x, s: x * s**0.5,
+        ):
             running = np.concatenate([[0.0], np.cumsum(f(lr[1:], step[1:]))])[EVERY]
             np.testing.assert_allclose(curve.integral(f), running, rtol=2e-6)
         # Gauss points lie between steps, where the rate is taken from a straight line.
@@ -380,7 +407,9 @@ def test_power_kernel_is_a_mixture_of_exponentials(name):
         pairwise = np.asarray(curve.anneal(lambda node, since: (1.0 + C * node.lr**-g * since.area) ** -b))
         for rates, nats in ((32, 3e-5), (48, 2e-6)):
             # From where u^b has fallen to 1e-7 at the highest rate to where e^-u has to 1e-15 at the lowest.
-            log_tau = np.linspace(np.log(1e-7) / b - g * np.log(lr.max()), np.log(35.0) - g * np.log(lr[1:].min()), rates)
+            log_tau = np.linspace(
+                np.log(1e-7) / b - g * np.log(lr.max()), np.log(35.0) - g * np.log(lr[1:].min()), rates
+            )
             tau = jnp.exp(log_tau)
 
             def weight(node, tau=tau, width=log_tau[1] - log_tau[0]):
@@ -420,7 +449,9 @@ def test_padding_survives_kernels_that_are_singular_at_0():
     at = AT[:-1]  # at the last step of SMALL nothing has passed since the rate fell to 0
 
     def hostile(scale: Any, curve: Curve) -> Any:
-        return jnp.sum(curve.anneal(lambda node, since: jnp.log(scale * since.area) / (since.steps * node.step))[: len(at)])
+        return jnp.sum(
+            curve.anneal(lambda node, since: jnp.log(scale * since.area) / (since.steps * node.step))[: len(at)]
+        )
 
     with jax.enable_x64(True):
         curve = Curve.of(SMALL, at=at)
@@ -433,7 +464,9 @@ def test_stacked_curves_under_vmap_are_the_curves_one_by_one():
     law, params = jaxlaws.catalogue["multi_power"], MULTI_POWER["published 25M"]
     at = np.arange(50, 3001, 50)
     with jax.enable_x64(True):
-        curves = padded([Curve.of(s, at=at) for s in (cosine(PEAK, total=3000, warmup=300), constant(PEAK, warmup=100))])
+        curves = padded(
+            [Curve.of(s, at=at) for s in (cosine(PEAK, total=3000, warmup=300), constant(PEAK, warmup=100))]
+        )
         stacked = jax.tree.map(lambda *x: np.stack(x), *curves)
         together = jax.jit(jax.vmap(lambda c: law(c, **params)))(stacked)
         for one, row in zip(curves, together, strict=True):
@@ -566,8 +599,12 @@ def test_gradients_are_numbers_where_the_rate_falls_to_0(name, params):
     edges, lr = [0, 20, 100, 101, 200, 201, 300], np.array([0.0, PEAK, PEAK, 1e-4, 1e-4, 0.0, 0.0])
     with jax.enable_x64(True):
         loss, slope = jax.value_and_grad(lambda r: law(Curve.on_grid(edges, r), **params)[-1])(jnp.asarray(lr))
-        by_param = jax.grad(lambda p: law(Curve.on_grid(edges, lr), **p)[-1])({k: jnp.float64(v) for k, v in params.items()})
-    assert float(loss) == pytest.approx(_exactly(name, np.interp(np.arange(301), edges, lr), np.array([300]), params)[0], abs=ANY)
+        by_param = jax.grad(lambda p: law(Curve.on_grid(edges, lr), **p)[-1])(
+            {k: jnp.float64(v) for k, v in params.items()}
+        )
+    assert float(loss) == pytest.approx(
+        _exactly(name, np.interp(np.arange(301), edges, lr), np.array([300]), params)[0], abs=ANY
+    )
     assert np.isfinite(slope).all()
     assert np.isfinite(list(by_param.values())).all()
 

@@ -83,7 +83,9 @@ def _climb(then, *, start=0.0):
         ),
         (
             wsd(PEAK, hold=HOLD, total=TOTAL, end=0.0, decay="cosine"),
-            optax.join_schedules([optax.constant_schedule(PEAK), optax.cosine_decay_schedule(PEAK, TOTAL - HOLD)], [HOLD]),
+            optax.join_schedules(
+                [optax.constant_schedule(PEAK), optax.cosine_decay_schedule(PEAK, TOTAL - HOLD)], [HOLD]
+            ),
         ),
         (
             multistep(PEAK, at=(HOLD, 900), to=(PEAK / 2, PEAK / 8)),
@@ -100,7 +102,8 @@ def _climb(then, *, start=0.0):
         (
             warmup(linear(PEAK, total=TOTAL), steps=WARM),
             optax.join_schedules(
-                [optax.linear_schedule(0.0, PEAK * 0.9, WARM), optax.linear_schedule(PEAK * 0.9, 0.0, TOTAL - WARM)], [WARM]
+                [optax.linear_schedule(0.0, PEAK * 0.9, WARM), optax.linear_schedule(PEAK * 0.9, 0.0, TOTAL - WARM)],
+                [WARM],
             ),
         ),
     ],
@@ -122,7 +125,9 @@ def test_inverse_square_root_is_that_of_vaswani():
 
 def test_power_never_falls_below_its_end():
     rates = power(1.0, hold=10, exponent=1.0, end=0.05)(np.arange(1000))
-    np.testing.assert_allclose(rates, np.maximum(0.05, np.minimum(1.0, 10.0 / np.maximum(np.arange(1000), 1))), rtol=1e-12)
+    np.testing.assert_allclose(
+        rates, np.maximum(0.05, np.minimum(1.0, 10.0 / np.maximum(np.arange(1000), 1))), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -254,7 +259,9 @@ def ramps(draw):
 @st.composite
 def plain(draw):
     first, second, third = sorted(draw(st.tuples(WHOLE, WHOLE, WHOLE)))
-    kind = draw(st.sampled_from(["constant", "linear", "cosine", "wsd", "power", "multistep", "eight_one_one", "knots"]))
+    kind = draw(
+        st.sampled_from(["constant", "linear", "cosine", "wsd", "power", "multistep", "eight_one_one", "knots"])
+    )
     peak, end = draw(RATES), draw(RATES)
     match kind:
         case "constant":
@@ -268,7 +275,9 @@ def plain(draw):
             return wsd(peak, hold=second, total=third, end=end, decay=decay, warmup=first, **draw(ramps()))
         case "power":
             exponent = draw(st.floats(0.0, 3.0))
-            return power(peak, hold=second + 1, exponent=exponent, end=end, total=third + 1, warmup=first, **draw(ramps()))
+            return power(
+                peak, hold=second + 1, exponent=exponent, end=end, total=third + 1, warmup=first, **draw(ramps())
+            )
         case "multistep":
             return multistep(peak, at=(second, third), to=(end, draw(RATES)), warmup=first, **draw(ramps()))
         case "eight_one_one":
@@ -367,7 +376,10 @@ def test_spec_is_read_as_people_write_it(spec, same):
         ("knots(steps=[], lrs=[])", "one at least"),
         ("knots(steps=[0, 0.5], lrs=[1, 1])", "must be a whole number of steps; got 0.5"),
         ("knots(steps=[0, 5], lrs=[1, x])", "an argument of `knots` has the wrong kind"),
-        ("join(schedules=[constant(peak=1)], at=[5])", "`join` needs one schedule more than steps in `at`; got 1 and 1"),
+        (
+            "join(schedules=[constant(peak=1)], at=[5])",
+            "`join` needs one schedule more than steps in `at`; got 1 and 1",
+        ),
         ("join(schedules=[1, 2], at=[5])", "an argument of `join` has the wrong kind"),
         ("warmup(schedule=5, steps=5)", "an argument of `warmup` has the wrong kind"),
         ("eight_one_one(peak=x, total=5)", "an argument of `eight_one_one` has the wrong kind"),
@@ -407,8 +419,12 @@ def test_argument_that_makes_no_sense_is_refused_in_one_sentence(make, words):
 
 WORDS = st.lists(
     st.one_of(
-        st.sampled_from([*KINDS, "peak=", "total=", "warmup=", "hold=", "steps=", "lrs=", "at=", "to=", "schedules=", "schedule="]),
-        st.sampled_from(["(", ")", "[", "]", ",", "=", " ", "constant(peak=1)", "[0, 5]", "exp", "decay=", "ramp=", "end="]),
+        st.sampled_from(
+            [*KINDS, "peak=", "total=", "warmup=", "hold=", "steps=", "lrs=", "at=", "to=", "schedules=", "schedule="]
+        ),
+        st.sampled_from(
+            ["(", ")", "[", "]", ",", "=", " ", "constant(peak=1)", "[0, 5]", "exp", "decay=", "ramp=", "end="]
+        ),
         st.sampled_from(["0", "1", "-1", "1e-3", "1e999", "nan", "x", "5.0", "1_0", "9" * 30, "\n", ";", "é"]),
         st.text(string.printable, max_size=2),
     ),
@@ -440,7 +456,9 @@ def _only_schedule_errors(text: str) -> None:
         assert math.isfinite(schedule(3))
 
 
-@pytest.mark.parametrize("text", ["[" * 5000, "join(schedules=[" * 3000, "warmup(schedule=" * 3000], ids=["lists", "joins", "warmups"])
+@pytest.mark.parametrize(
+    "text", ["[" * 5000, "join(schedules=[" * 3000, "warmup(schedule=" * 3000], ids=["lists", "joins", "warmups"]
+)
 def test_spec_too_deep_to_read_is_refused_too(text):
     with pytest.raises(ScheduleError):
         parse(text)

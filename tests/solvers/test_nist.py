@@ -24,7 +24,9 @@ def search(problem: Problem) -> Minimum:
     with jax.enable_x64(True):
         start = jnp.asarray(problem.start)
         unbounded = jnp.full_like(start, jnp.inf)
-        run = jax.jit(lambda s: levenberg_marquardt(trips=problem.trips).run(problem.residuals(jnp), s, -unbounded, unbounded))
+        run = jax.jit(
+            lambda s: levenberg_marquardt(trips=problem.trips).run(problem.residuals(jnp), s, -unbounded, unbounded)
+        )
         return jax.device_get(run(start))
 
 
@@ -52,7 +54,9 @@ def test_gradient_vanishes_and_the_record_is_that_of_where_it_ended(problem):
     assert cosine.max() < 1e-6
     with jax.enable_x64(True):
         columns = np.asarray(jax.jit(jax.jacfwd(problem.residuals(jnp)))(jnp.asarray(found.x)))
-    np.testing.assert_allclose(found.gradient, columns.T @ residuals, atol=1e-9 * np.abs(columns.T @ np.abs(residuals)).max())
+    np.testing.assert_allclose(
+        found.gradient, columns.T @ residuals, atol=1e-9 * np.abs(columns.T @ np.abs(residuals)).max()
+    )
     np.testing.assert_allclose(found.normal, columns.T @ columns, rtol=1e-9)
 
 
@@ -62,7 +66,9 @@ def test_scipy_reaches_no_lower_sum(problem):
     fun = problem.residuals(np)
     sums = []
     for method in ("lm", "trf"):
-        their = least_squares(fun, problem.start, method=method, x_scale="jac", ftol=1e-15, xtol=1e-15, gtol=1e-15, max_nfev=5000)
+        their = least_squares(
+            fun, problem.start, method=method, x_scale="jac", ftol=1e-15, xtol=1e-15, gtol=1e-15, max_nfev=5000
+        )
         sums.append(their.cost)
     assert search(problem).objective <= min(sums) * (1.0 + 1e-9)
 
@@ -72,13 +78,17 @@ def test_optimistix_reaches_no_lower_sum(problem):
     fun = problem.residuals(jnp)
     with jax.enable_x64(True):
         solver = optimistix.LevenbergMarquardt(rtol=1e-12, atol=1e-12)
-        their = optimistix.least_squares(lambda y, _: fun(y), solver, jnp.asarray(problem.start), max_steps=3000, throw=False)
+        their = optimistix.least_squares(
+            lambda y, _: fun(y), solver, jnp.asarray(problem.start), max_steps=3000, throw=False
+        )
         cost = 0.5 * float(jnp.sum(fun(their.value) ** 2))
     assert search(problem).objective <= cost * (1.0 + 1e-9)
 
 
 @pytest.mark.parametrize("problem", HARD, ids=str)
-@pytest.mark.xfail(strict=True, reason="raw coordinates far off scale; laws search positive parameters in their logarithm")
+@pytest.mark.xfail(
+    strict=True, reason="raw coordinates far off scale; laws search positive parameters in their logarithm"
+)
 def test_certified_parameters_come_back_from_the_start_that_few_solvers_manage(problem):
     np.testing.assert_allclose(search(problem).x, problem.certified, rtol=1e-6)
 
@@ -121,7 +131,9 @@ def test_more_trips_never_raise_the_sum():
     with jax.enable_x64(True):
         start = jnp.asarray(MISRA1A.start)
         unbounded = jnp.full_like(start, jnp.inf)
-        run = jax.jit(lambda t: levenberg_marquardt().run(MISRA1A.residuals(jnp), start, -unbounded, unbounded, trips=t).objective)
+        run = jax.jit(
+            lambda t: levenberg_marquardt().run(MISRA1A.residuals(jnp), start, -unbounded, unbounded, trips=t).objective
+        )
         sums = np.asarray([run(t) for t in range(0, 30)])
     first = 0.5 * np.sum(MISRA1A.residuals(np)(MISRA1A.start) ** 2)
     assert sums[0] == pytest.approx(first, rel=1e-12)

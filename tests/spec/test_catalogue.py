@@ -15,7 +15,9 @@ def _law(name: str, *aliases: str):
 
     fn.__name__ = name
     params = {"A": positive(start=(1, 2)), "alpha": exponent(start=(0.1, 1.0))}
-    return law(inputs={"N": quantity.PARAMETERS}, output=quantity.LOSS, params=params, source="tests", aliases=aliases)(fn)
+    return law(inputs={"N": quantity.PARAMETERS}, output=quantity.LOSS, params=params, source="tests", aliases=aliases)(
+        fn
+    )
 
 
 def test_catalogue_finds_by_name_alias_and_option():
@@ -35,7 +37,9 @@ def test_iterating_gives_names_without_aliases_in_order_of_registration():
     assert len(own) == 2
 
 
-@pytest.mark.parametrize("other", [_law("zebra"), _law("z"), _law("ox", "zebra"), _law("ox", "z")], ids=lambda o: repr(o))
+@pytest.mark.parametrize(
+    "other", [_law("zebra"), _law("z"), _law("ox", "zebra"), _law("ox", "z")], ids=lambda o: repr(o)
+)
 def test_name_or_alias_is_given_once(other):
     own = Catalogue()
     own.register(_law("zebra", "z"))

@@ -271,8 +271,12 @@ def test_a_number_that_no_float_holds_is_refused(text):
 
 WORDS = st.lists(
     st.one_of(
-        st.sampled_from(["N", "D", "E", "A", "alpha", "exp", "log", "curve", "print", "open", "__import__", "lambda", "os"]),
-        st.sampled_from(["+", "-", "*", "/", "^", "**", "(", ")", "[", "]", "{", "}", ",", ".", ":", "=", "'", '"', "%", "@", "\\"]),
+        st.sampled_from(
+            ["N", "D", "E", "A", "alpha", "exp", "log", "curve", "print", "open", "__import__", "lambda", "os"]
+        ),
+        st.sampled_from(
+            ["+", "-", "*", "/", "^", "**", "(", ")", "[", "]", "{", "}", ",", ".", ":", "=", "'", '"', "%", "@", "\\"]
+        ),
         st.sampled_from(["0", "1e3", "0x1f", "1_0", "1j", "1e999", " ", "\n", "#", "\x00", "é", "\ud800"]),
         st.text(string.printable, max_size=3),
     ),

@@ -44,17 +44,28 @@ def of_this_module(N, *, A, alpha):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"inputs": {"D": quantity.TOKENS}}, ["law `plain`: positional arguments ['N'] and inputs ['D'] must be the same."]),
+        (
+            {"inputs": {"D": quantity.TOKENS}},
+            ["law `plain`: positional arguments ['N'] and inputs ['D'] must be the same."],
+        ),
         ({"inputs": {}}, ["positional arguments ['N'] and inputs []"]),
         ({"inputs": {"N": quantity.PARAMETERS, "D": quantity.TOKENS}}, ["inputs ['N', 'D']"]),
-        ({"params": {"A": positive(start=(1, 2))}}, ["keyword-only arguments ['A', 'alpha'] and params ['A'] must be the same."]),
+        (
+            {"params": {"A": positive(start=(1, 2))}},
+            ["keyword-only arguments ['A', 'alpha'] and params ['A'] must be the same."],
+        ),
         (
             {"params": {"alpha": exponent(start=(0.1, 1.0)), "A": positive(start=(1, 2))}},
-            ["keyword-only arguments ['A', 'alpha'] and params ['alpha', 'A']"],  # their order too: it is that of vectors
+            [
+                "keyword-only arguments ['A', 'alpha'] and params ['alpha', 'A']"
+            ],  # their order too: it is that of vectors
         ),
         ({"linear": ("B",)}, ["linear=('B',) names parameters that it has not"]),
         ({"constants": {"x": ("about", {"A": 1.0})}}, ["constants `x` must give ['A', 'alpha']; got ['A']"]),
-        ({"constants": {"x": ("about", {"A": 1.0, "alpha": 1.0, "E": 1.0})}}, ["constants `x`", "got ['A', 'E', 'alpha']"]),
+        (
+            {"constants": {"x": ("about", {"A": 1.0, "alpha": 1.0, "E": 1.0})}},
+            ["constants `x`", "got ['A', 'E', 'alpha']"],
+        ),
     ],
 )
 def test_decorator_says_what_does_not_match_the_signature(changes, words):
@@ -69,14 +80,20 @@ def test_decorator_wants_the_curve_to_be_a_curve():
         return A * curve.area
 
     with pytest.raises(LawError, match=r"input `curve` must be `quantity\.CURVE`"):
-        law(inputs={"curve": quantity.STEP}, output=quantity.LOSS, params={"A": positive(start=(1, 2))}, source="x")(curved)
+        law(inputs={"curve": quantity.STEP}, output=quantity.LOSS, params={"A": positive(start=(1, 2))}, source="x")(
+            curved
+        )
 
 
 def test_constants_may_leave_out_what_is_fixed_or_a_reference():
     def held(N, *, A, lam, ref):
         return A * N * lam * ref
 
-    params = {"A": positive(start=(1, 2)), "lam": fixed(0.9, real(start=(0.5, 1), box=(0, 1))), "ref": reference("peak_lr")}
+    params = {
+        "A": positive(start=(1, 2)),
+        "lam": fixed(0.9, real(start=(0.5, 1), box=(0, 1))),
+        "ref": reference("peak_lr"),
+    }
     made = law(**A_LAW | {"params": params, "constants": {"x": ("about", {"A": 1.0})}})(held)
     assert dict(made.constants["x"].params) == {"A": 1.0}
 
@@ -113,7 +130,11 @@ def test_kinds_of_parameters_move_and_start_on_their_scales():
 def test_no_field_of_a_record_of_spec_is_without_annotation():
     # An un-annotated dataclass field is silently no field.
     for record in (Law, Param, jaxlaws.spec.Constants, jaxlaws.spec.Quantity):
-        public = {n for n, v in vars(record).items() if not n.startswith("_") and not callable(v) and not isinstance(v, property)}
+        public = {
+            n
+            for n, v in vars(record).items()
+            if not n.startswith("_") and not callable(v) and not isinstance(v, property)
+        }
         assert public <= set(record.__dataclass_fields__), record
 
 
@@ -158,7 +179,9 @@ def test_law_is_a_pure_function_of_what_it_is_given():
 
 def test_law_defined_inside_a_function_says_that_it_cannot_travel():
     inside = law(**A_LAW)(plain)
-    with pytest.raises(LawError, match="no law is found at .*:plain; keep the decorated function there under its own name"):
+    with pytest.raises(
+        LawError, match="no law is found at .*:plain; keep the decorated function there under its own name"
+    ):
         pickle.loads(pickle.dumps(inside))  # `plain` itself stays a bare function here
 
     def local(N, *, A, alpha):
