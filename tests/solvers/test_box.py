@@ -23,8 +23,9 @@ BOXED = [
     (MISRA1A, (0.0, 0.0), (200.0, 1.0), [0]),
     (MISRA1A, (0.0, 6e-4), (INF, INF), [1]),
     (CHWIRUT2, (0.2, 0.0, 0.0), (INF, INF, INF), [0]),
-    (CHWIRUT2, (0.0, 0.0, 0.02), (0.05, INF, INF), [0, 2]),
-    (LANCZOS3, (0.1, 0.0, 0.0, 0.0, 0.0, 0.0), (INF, INF, INF, INF, INF, 4.5), [0, 5]),
+    (CHWIRUT2, (0.0, 0.0, 0.02), (0.01, INF, INF), [0, 2]),
+    # Bounds on the rates keep the three exponentials apart, which may else change places.
+    (LANCZOS3, (0.1, 0.0, 0.0, 2.0, 0.0, 4.5), (INF, 2.0, INF, 4.5, INF, 10.0), [0]),
     (THURBER, (-INF,) * 7, (INF, 1400.0, INF, INF, INF, INF, INF), [1]),
     (THURBER, (-INF, -INF, -INF, 80.0, -INF, -INF, -INF), (1280.0, INF, INF, INF, INF, INF, INF), [0, 3]),
 ]
@@ -131,7 +132,7 @@ def test_search_differentiates_forwards():
     assert (float(value), float(slope)) == pytest.approx((1.4, 2.0), rel=1e-9)
 
 
-@pytest.mark.parametrize("n", [1, 3, 24, 25, 40])
+@pytest.mark.parametrize("n", [1, 5, 25])
 def test_jacobian_is_jaxs_for_few_and_many_parameters(n):
     with jax.enable_x64(True):
         rng = np.random.default_rng(n)
@@ -179,9 +180,10 @@ def test_descent_by_an_optax_transformation_goes_down_and_stays_in_the_box(trans
 
     low, high = jnp.array([-1.0, -0.5]), jnp.array([2.0, 3.0])
     start = jnp.array([0.0, 2.5])
-    few, many = (
-        jax.jit(lambda s, n=n: descent(transformation, steps=n).run(fun, s, low, high))(start) for n in (20, 600)
-    )
+    with jax.numpy_dtype_promotion("standard"):  # optax does not hold the strict one
+        few, many = (
+            jax.jit(lambda s, n=n: descent(transformation, steps=n).run(fun, s, low, high))(start) for n in (20, 600)
+        )
     at_start = float(evaluate(fun, start, 0.0).objective)
     assert float(many.objective) <= float(few.objective) < at_start
     for found in (few, many):
@@ -209,6 +211,7 @@ def test_descent_returns_the_best_point_it_saw_not_the_last():
 def test_descent_survives_a_start_that_cannot_be_evaluated():
     wide = jnp.full(2, 100.0)
     starts = jnp.array([[3.0, 0.0], [0.0, 0.0]])
-    found = jax.jit(jax.vmap(lambda s: descent(optax.adam(0.1), steps=50).run(_poisonous, s, -wide, wide)))(starts)
+    with jax.numpy_dtype_promotion("standard"):
+        found = jax.jit(jax.vmap(lambda s: descent(optax.adam(0.1), steps=50).run(_poisonous, s, -wide, wide)))(starts)
     assert np.isfinite(found.objective[0]) and float(found.objective[0]) < 1.0
     assert not np.isfinite(found.objective[1])
