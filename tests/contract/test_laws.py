@@ -81,6 +81,25 @@ def test_gradient_is_what_differences_of_the_value_say(law):
 
 
 @each_law
+def test_hessian_is_what_second_differences_of_the_value_say(law):
+    # Along one direction that moves all parameters, by about their own size. Implicit derivatives of fits rest on it.
+    out, points = evaluated(law, "float64"), start_points(law)
+    moved = np.array([p.reference is None for p in law.params.values()])
+    for point in (0, 17, 42):
+        size = np.maximum(np.abs(points[point]), 1e-2 * np.array([np.ptp(p.start) for p in law.params.values()]))
+        along = np.where(moved, size * np.random.default_rng(point).uniform(-1.0, 1.0, len(size)), 0.0)
+        # Of the second difference, h^2 of truncation and 1e-16/h^2 of the value in rounding are left.
+        h = 1e-4
+        value = [
+            rows(law, dict(zip(law.params, points[point] + t * h * along, strict=True))) for t in (-1.0, 0.0, 1.0)
+        ]
+        low, middle, high = (v.sum(axis=1) if law.is_curve else v[point] for v in value)
+        bend = np.einsum("i,...ij,j->...", along, out.hessian[point], along)
+        floor = 1e-14 * np.abs(value[1]).max() * len(np.atleast_1d(value[1][0] if law.is_curve else 1.0)) / h**2
+        np.testing.assert_allclose(bend, (high - 2.0 * middle + low) / h**2, rtol=1e-4, atol=floor)
+
+
+@each_law
 def test_linear_parameters_enter_linearly_together(law):
     out = evaluated(law, "float64")
     names = list(law.params)
@@ -272,9 +291,8 @@ def test_constants_evaluate_to_something_that_could_be_observed(law):
             assert box.low <= value <= box.high, f"{name}: {param}={value} lies outside its box"
         value = rows(constants.law, constants.params)
         assert np.isfinite(value).all(), name
-        assert (value > 0).all() or law.output.symbol == "error", (
-            name
-        )  # a fraction leaves its range where losses are high
+        # A fraction leaves its range where losses are high.
+        assert (value > 0).all() or law.output.symbol == "error", name
 
 
 def _stationary_point(law: Law, constants: Any, C: float) -> None:

@@ -16,6 +16,7 @@ from jaxlaws.spec import catalogue
 
 TRUE = {"L0": 2.6, "A": 0.45, "C": 0.9, "alpha": 0.5}
 PEAK, TOTAL, WARMUP = 3e-4, 3200, 100
+LOGGED = np.arange(100, TOTAL + 1, 100)
 AFTER = np.arange(201, TOTAL + 1)  # three thousand logged steps
 SPECS = {
     "cosine": f"cosine(peak={PEAK}, total={TOTAL}, end=3e-5, warmup={WARMUP})",
@@ -55,8 +56,8 @@ def write_csv(path, table):
 
 
 def test_curve_law_is_recovered_from_a_file_without_noise(tmp_path):
-    write_csv(tmp_path / "runs.csv", curve_table(["cosine", "constant"], np.arange(120, TOTAL + 1, 120)))
-    found = fit("lr_annealing", tmp_path / "runs.csv", objective=squared(), starts=8, solver=ONE_RUNG)
+    write_csv(tmp_path / "runs.csv", curve_table(["cosine", "constant"], LOGGED))
+    found = fit("lr_annealing", tmp_path / "runs.csv", starts=8, solver=ONE_RUNG)
     assert found.status.name == "converged" and found.runs == ("cosine", "constant")
     for name, value in TRUE.items():
         # A curve's merged nodes err by 1e-7 nats here; C and alpha lie along a valley that stretches this a hundredfold.
@@ -125,10 +126,8 @@ def test_bins_weigh_as_many_rows_as_they_hold():
 
 
 def test_prediction_for_a_step_does_not_depend_on_the_other_steps_asked_for():
-    record = fit(
-        "lr_annealing", curve_table(["cosine", "constant"], np.arange(100, TOTAL + 1, 100)), starts=4, solver=ONE_RUNG
-    )
-    at = np.arange(100, TOTAL + 1, 100)
+    record = fit("lr_annealing", curve_table(["cosine", "constant"], LOGGED), starts=8, solver=ONE_RUNG)
+    at = LOGGED
     for schedule, spec in SPECS.items():
         among, alone = record.predict(schedule=spec, at=at)[-1], record.predict(schedule=spec, at=[TOTAL])[0]
         # Required of merged nodes: 1e-5 nats.
@@ -138,11 +137,11 @@ def test_prediction_for_a_step_does_not_depend_on_the_other_steps_asked_for():
 
 
 def test_logged_jump_is_reported_with_its_worth_in_nats():
-    steps = np.arange(100, TOTAL + 1, 100)
+    steps = LOGGED
     table = curve_table(["cosine", "drop"], steps)
     del table["lr_schedule"]
     table["lr"] = np.concatenate([parse(SPECS[s]).as_array(TOTAL)[steps] for s in ("cosine", "drop")])
-    found = fit("lr_annealing", read(table, warmup=str(WARMUP)), starts=4, solver=ONE_RUNG)
+    found = fit("lr_annealing", read(table, warmup=str(WARMUP)), starts=8, solver=ONE_RUNG)
     (note,) = [n for n in found.notes if "jump" in n]
     assert "run 'drop'" in note and "nats" not in found.notes[0].split("jump")[0]
     worth = float(note.split("up to ")[1].split(".  ")[0].split(". ")[0])
@@ -157,7 +156,7 @@ def test_logged_jump_is_reported_with_its_worth_in_nats():
 def test_rows_of_step_zero_are_not_predicted_and_not_scored():
     steps = np.arange(0, TOTAL + 1, 100)
     table = curve_table(["cosine", "constant"], np.maximum(steps, 1)) | {"step": np.tile(steps, 2)}
-    found = fit("lr_annealing", table, starts=4, solver=ONE_RUNG)
+    found = fit("lr_annealing", table, starts=8, solver=ONE_RUNG)
     predicted = found.predict(table)
     assert np.isnan(predicted[table["step"] == 0]).all() and np.isfinite(predicted[table["step"] > 0]).all()
     assert found.score(read(table))["rows"] == 64

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlaws import catalogue, normal
+from jaxlaws import catalogue
 from jaxlaws.fitting import solve
 from jaxlaws.solvers import Status, levenberg_marquardt
 
@@ -62,12 +62,11 @@ def differences(z, f):
 CHOICES = {
     "free": {},
     "bounded": {"bounds": {"alpha": (0.1, 0.3)}},
-    "prior": {"priors": {"alpha": normal(0.3, 0.005)}},
 }
 PARTS = {"losses": slice(0, 16), "weights": slice(16, 32), "inputs": slice(32, 48), "floor": slice(48, 49)}
 
 
-@pytest.mark.parametrize(("choice", "mode"), [("free", jax.jacrev), ("bounded", jax.jacrev), ("prior", jax.jacfwd)])
+@pytest.mark.parametrize(("choice", "mode"), [("free", jax.jacrev), ("bounded", jax.jacfwd)])
 def test_derivative_is_that_of_refitting(power_rows, choice, mode):
     def optimum(z):
         return fitted(z, **CHOICES[choice])
@@ -84,21 +83,30 @@ def test_derivative_is_that_of_refitting(power_rows, choice, mode):
     assert (exact[1] == 0).all() == (choice == "bounded")
 
 
+@pytest.fixture(scope="module")
+def at_one_x():
+    """Status and derivative of the floor with respect to losses that were all measured at one x, by precision."""
+    programs = {}
+
+    def run(precision, losses):
+        if precision not in programs:
+            x = jnp.full(16, 1e7, precision)
+
+            def floor(y):
+                found = solve(LAW, {"x": x}, y, starts=4, solver=SOLVER)
+                return found.params["E"], found.status
+
+            programs[precision] = jax.jit(jax.value_and_grad(floor, has_aux=True))
+        (_, status), slope = programs[precision](jnp.asarray(losses, precision))
+        return Status(int(status)), slope
+
+    return run
+
+
 @pytest.mark.parametrize("spread", [1e-4, 0.2], ids=["in the parabola", "in the tails"])
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_derivative_of_what_the_data_do_not_determine_is_nan(precision, spread):
+def test_derivative_of_what_the_data_do_not_determine_is_nan(at_one_x, precision, spread):
     """At a single x nothing tells floor, amplitude and exponent apart, with or without curvature of the costs."""
-    x = jnp.full(16, 1e7, precision)
-    losses = 2.0 * np.exp(spread * np.linspace(-1.0, 1.0, 16) ** 3)
-
-    @jax.jit
-    def both(y):
-        def floor(y):
-            found = solve(LAW, {"x": x}, y, starts=4, solver=SOLVER)
-            return found.params["E"], found.status
-
-        return jax.value_and_grad(floor, has_aux=True)(y)
-
-    (_, status), slope = both(jnp.asarray(losses, precision))
-    assert Status(int(status)) is Status.rank_deficient
+    status, slope = at_one_x(precision, 2.0 * np.exp(spread * np.linspace(-1.0, 1.0, 16) ** 3))
+    assert status is Status.rank_deficient
     assert np.isnan(slope).all()

