@@ -195,7 +195,7 @@ def _optimum_jvp(plan: Plan, primals: Any, tangents: Any) -> Any:
     scale = jax.lax.rsqrt(jnp.maximum(jnp.abs(jnp.diagonal(matrix)), jnp.finfo(x0.dtype).tiny))
     unit = matrix * scale[:, None] * scale[None, :]
     eigen = jnp.abs(jnp.linalg.eigvalsh(unit))
-    sound = jnp.max(eigen) <= 1e12 * jnp.min(eigen)
+    sound = (jnp.max(eigen) <= _worst(unit.dtype) * jnp.min(eigen)) & ~_deficient(found.best, ~stuck)
     change = -scale * jnp.linalg.solve(unit, scale * jnp.where(stuck, 0.0, mixed))
     # A factor, not a `where`: backwards a `where` would pass zeros on instead of NaN.
     change = jnp.where(stuck, 0.0, change) * jnp.where(sound, 1.0, jnp.nan)
@@ -211,16 +211,23 @@ def _no_tangent(leaf: Any) -> Any:
 def _status_code(found: Race, stuck: Any) -> Any:
     minimum = found.best
     keep = ~stuck
-    unit, zero = scaled_normal(minimum.normal, keep)
-    eigen = jnp.linalg.eigvalsh(unit)
-    # In float32 a normal matrix cannot show a condition of 1e12; its own resolution is the limit there.
-    worst = min(1e12, 1.0 / float(jnp.finfo(unit.dtype).eps))
-    deficient = zero | (eigen[0] <= eigen[-1] / worst)
+    unit, _ = scaled_normal(minimum.normal, keep)
     stalled = remaining(minimum, unit, keep) > 1e-6
     code = jnp.where(jnp.any(stuck), int(Status.at_bound), int(Status.converged))
     code = jnp.where(stalled, int(Status.stalled), code)
-    code = jnp.where(deficient, int(Status.rank_deficient), code)
+    code = jnp.where(_deficient(minimum, keep), int(Status.rank_deficient), code)
     return jnp.where(jnp.isfinite(minimum.objective), code, int(Status.non_finite)).astype(jnp.int32)
+
+
+def _worst(dtype: Any) -> float:
+    # In float32 a normal matrix cannot show a condition of 1e12; its own resolution is the limit there.
+    return min(1e12, 1.0 / float(jnp.finfo(dtype).eps))
+
+
+def _deficient(minimum: Any, keep: Any) -> Any:
+    unit, zero = scaled_normal(minimum.normal, keep)
+    eigen = jnp.linalg.eigvalsh(unit)
+    return zero | (eigen[0] <= eigen[-1] / _worst(unit.dtype))
 
 
 def scaled_normal(normal: Any, keep: Any) -> tuple[Any, Any]:
