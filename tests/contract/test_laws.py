@@ -8,6 +8,8 @@ import multiprocessing
 import pickle
 import re
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -90,9 +92,7 @@ def test_hessian_is_what_second_differences_of_the_value_say(law):
         along = np.where(moved, size * np.random.default_rng(point).uniform(-1.0, 1.0, len(size)), 0.0)
         # Of the second difference, h^2 of truncation and 1e-16/h^2 of the value in rounding are left.
         h = 1e-4
-        value = [
-            rows(law, dict(zip(law.params, points[point] + t * h * along, strict=True))) for t in (-1.0, 0.0, 1.0)
-        ]
+        value = [rows(law, dict(zip(law.params, points[point] + t * h * along, strict=True))) for t in (-1.0, 0.0, 1.0)]
         low, middle, high = (v.sum(axis=1) if law.is_curve else v[point] for v in value)
         bend = np.einsum("i,...ij,j->...", along, out.hessian[point], along)
         floor = 1e-14 * np.abs(value[1]).max() * len(np.atleast_1d(value[1][0] if law.is_curve else 1.0)) / h**2
@@ -361,11 +361,12 @@ def _task(law: Law, x: float) -> tuple[float, int]:
     return float(_evaluate(law, params, jnp.float32(x))), len(_TRACED)
 
 
-def test_spawned_worker_traces_a_pickled_law_once_over_three_tasks():
+def test_spawned_worker_traces_a_pickled_law_once_over_three_tasks(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))  # where the worker finds this module
     laws = [jaxlaws.catalogue["power"], formula("E + A/N^alpha")]
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         for before, law in enumerate(laws):
-            answers = [pool.apply(_task, (law, x)) for x in (1e3, 1e4, 1e5)]
+            answers = [pool.submit(_task, law, x).result(timeout=120) for x in (1e3, 1e4, 1e5)]
             assert [traced for _, traced in answers] == [before + 1] * 3
             own = [
                 float(law(jnp.float32(x), **{k: jnp.float32(v) for k, v in truth_of(law).items()}))
