@@ -56,6 +56,8 @@ def compute_optimal(C, *, E, A, B, alpha, beta):
     },
     derived={"compute_optimal": compute_optimal},
     aliases=("chinchilla_besiroglu",),
+    evidence="checked",
+    data=("chinchilla_epoch",),
     limits=(
         "Tokens are seen once: with repeated data use `data_constrained`.",
         "Rounded constants move the compute-optimal N by 25 %: store and pass them unrounded.",

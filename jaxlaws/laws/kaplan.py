@@ -25,6 +25,7 @@ from jaxlaws.spec import exponent, law, positive, quantity
             {"Nc": 6.4e13, "Dc": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103},
         ),
     },
+    evidence="checked",
     limits=(
         "No irreducible loss: it goes to 0 with growing N and D.",
         "The constants of Kaplan's other joint fits (of N and steps) differ: never mix them.",

@@ -39,6 +39,11 @@ from jaxlaws.spec import exponent, fixed, law, positive, power, quantity, real
             {"L0": 2.152, "A": 1.067, "C": 0.205, "alpha": 0.556, "lam": 0.999},
         ),
     },
+    evidence="checked",
+    data=(
+        "lr_schedules",
+        "mpl_curves",
+    ),
     limits=(
         "Linear in the schedule's decay: the best schedule under a cap is to stay at the peak and drop to 0.",
         "Improves without bound as the learning rate grows: never choose a peak with it.",

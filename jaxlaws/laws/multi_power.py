@@ -53,6 +53,8 @@ def _set(L0, A, alpha, B, C, beta, gamma, **variant):
         "100M-paper": (_PAPER, _set(2.79, 0.59, 0.46, 521.40, 0.24, 0.60, 0.65, **{"variant:warmup": "excluded"})),
         "400M-paper": (_PAPER, _set(2.52, 0.66, 0.42, 614.30, 0.16, 0.88, 0.56, **{"variant:warmup": "excluded"})),
     },
+    evidence="checked",
+    data=("mpl_curves",),
     limits=(
         "Sets fitted with the warm-up counted and without it differ by .11 to .16 nats: keep the variant with the constants.",
         "C, beta and gamma trade off along a ridge that three curves do not close; late decay is then over-credited.",

@@ -41,6 +41,8 @@ _REFIT = "re-fit of the authors' five runs by plain least squares, C4 validation
             {"E": 1.836648, "a": 212.2362, "b": 366.6872, "eta": 0.1364255},
         ),
     },
+    evidence="checked",
+    data=("gadre_overtraining",),
     limits=(
         "None of the five fitted runs has fewer than 20 tokens a parameter: the implied optimal ratio is an extrapolation.",
         "Constants of the C4-trained runs err by 4.3 % at 7B.",
@@ -88,6 +90,8 @@ def overtraining(N, D, *, E, a, b, eta):
             {"epsilon": 0.76085, "k": 1.322899, "gamma": 0.890708},
         ),
     },
+    evidence="checked",
+    data=("gadre_overtraining",),
     limits=("An average over tasks: single tasks need not follow it.",),
 )
 def error_from_loss(loss, *, epsilon, k, gamma):

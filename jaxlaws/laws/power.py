@@ -25,6 +25,7 @@ KAPLAN_BIBTEX = """
     source="generic; with x = N, D or C the single-variable laws of " + KAPLAN,
     bibtex=KAPLAN_BIBTEX,
     aliases=("power_law",),
+    evidence="read",
     limits=("There is no floor: it goes to 0 as x grows, so do not extrapolate it far.",),
 )
 def power(x, *, A, alpha):
@@ -58,6 +59,7 @@ def power(x, *, A, alpha):
     }
     """,
     aliases=("power_law_plus_constant",),
+    evidence="read",
     limits=("Fewer than a decade of x leaves E and alpha hardly apart: look at what trades off.",),
 )
 def power_plus_constant(x, *, E, A, alpha):

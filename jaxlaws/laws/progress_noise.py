@@ -31,6 +31,8 @@ from jaxlaws.spec import exponent, fixed, law, positive, power, quantity, real, 
       year={2026}
     }
     """,
+    evidence="checked",
+    data=("mpl_curves",),
     limits=(
         "q = .8, equal run weights and the shift's exponent were settled with test numbers of mpl_curves in view; a second "
         "data set agrees.",

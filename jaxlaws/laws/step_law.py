@@ -35,6 +35,8 @@ _RULE = "log-linear regression on the runs within .25 % of each (N, D) cell's lo
             {"c": 1.797, "alpha": 0.7129, "beta": 0.3075},
         ),
     },
+    evidence="checked",
+    data=("steplaw",),
     limits=(
         "The final rate was 1e-5 whatever the peak: with decay to a fraction of the peak the optimum moves.",
         "Fitted on runs tuned by grid; outside .2 to 1.1B parameters it is an extrapolation.",
@@ -63,6 +65,8 @@ def step_law(N, D, *, c, alpha, beta):
         "dense": (_SETUP + "as printed; batch in tokens", {"d": 0.58, "beta": 0.571}),
         "dense-unrounded": (_SETUP + "mean of the released 1000 bootstraps: " + _RULE, {"d": 0.5807, "beta": 0.5709}),
     },
+    evidence="checked",
+    data=("steplaw",),
     limits=("The batch is in tokens, not in sequences: divide by the context length.",),
 )
 def step_law_batch(D, *, d, beta):

@@ -13,7 +13,7 @@ def bracketed_root(f: Callable[[Any], Any], low: Any, high: Any, *, trips: int =
     """Root `x` of `f` in `[low, high]`, where `f(low)` and `f(high)` differ in sign; NaN where they do not.
 
     Bisection guards regula falsi (the Illinois rule), `trips` times. Derivatives with respect to whatever `f` closes
-    over follow from the implicit function theorem, so the brackets and the search contribute nothing to them.
+    over are those of the root itself, to third order: the brackets and the search contribute nothing to them.
     """
     low, high = jnp.asarray(low), jnp.asarray(high)
 
@@ -32,6 +32,9 @@ def bracketed_root(f: Callable[[Any], Any], low: Any, high: Any, *, trips: int =
     a, b, fa_, fb_, _ = jax.lax.stop_gradient(jax.lax.fori_loop(0, trips, trip, jax.lax.stop_gradient(first)))
     x = jnp.where(jnp.abs(fa_) < jnp.abs(fb_), a, b)
     x = jnp.where(jnp.sign(fa) == jnp.sign(fb), jnp.nan, x)
-    slope = jax.lax.stop_gradient(jax.jvp(f, (x,), (jnp.ones_like(x),))[1])
-    value = f(x)
-    return x - (value - jax.lax.stop_gradient(value)) / slope
+    # Newton steps from a root change its value in the last place only, but each doubles the order to which the result
+    # follows `f`: after two of them its first, second and third derivatives are those of the root.
+    for _ in range(2):
+        value, slope = jax.jvp(f, (x,), (jnp.ones_like(x),))
+        x = x - value / slope
+    return x

@@ -3,6 +3,9 @@
 | you want                                   | use                                              |
 |--------------------------------------------|--------------------------------------------------|
 | to write a law in Python                   | `@law(inputs=..., output=..., params=...)`       |
+| a paper's law that is a generic form       | `restated(power, "name", inputs=..., source=...)`|
+| to list a paper that has no law            | `pointer("name", source=..., text=...)`          |
+| an input or parameter for each domain      | `each(quantity.SHARE, "domains")`                |
 | to write one in a string                   | `formula("E + A/N^alpha")`                       |
 | an amplitude, a scale, a floor             | `positive(start=(low, high))`                    |
 | an exponent                                | `exponent(start=(low, high))`                    |
@@ -18,26 +21,35 @@ A law is written for one observation, or for one curve; `fitting` batches it.
 from jaxlaws.spec import quantity
 from jaxlaws.spec._numerics import power
 from jaxlaws.spec.catalogue import Catalogue, catalogue, find
+from jaxlaws.spec.decorator import law
 from jaxlaws.spec.formula import formula
-from jaxlaws.spec.law import Constants, Law, law
+from jaxlaws.spec.law import Constants, Evidence, Law
 from jaxlaws.spec.param import Param, exponent, fixed, positive, real, reference
+from jaxlaws.spec.pointer import Pointer, pointer
 from jaxlaws.spec.quantity import Quantity
+from jaxlaws.spec.restated import restated
+from jaxlaws.spec.sizes import each
 
 __all__ = [
     "Catalogue",
     "Constants",
+    "Evidence",
     "Law",
     "Param",
+    "Pointer",
     "Quantity",
     "catalogue",
+    "each",
     "exponent",
     "find",
     "fixed",
     "formula",
     "law",
+    "pointer",
     "positive",
     "power",
     "quantity",
     "real",
     "reference",
+    "restated",
 ]

@@ -1,19 +1,25 @@
-"""What a law is: a pure function whose signature is its schema, with units, boxes, sources and constants beside it."""
+"""What a law is: a pure function, with units, boxes, sources and constants beside it."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import sys
-import textwrap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, get_args
 
 from jaxlaws.errors import LawError, nearest
 from jaxlaws.spec.param import Param
-from jaxlaws.spec.quantity import CURVE, Quantity
+from jaxlaws.spec.quantity import Quantity
+from jaxlaws.spec.sizes import read_size
+
+Evidence = Literal["checked", "read", "second-hand", "derived", "unverified"]
+"""How a law's form is known. Checked: read in the authors' text or code, and a printed number came out again. Read: in
+their text or code. Second-hand: in others' texts. Derived: by us, from a form that was read. Unverified: from memory,
+from one summary, or from sources that contradict each other."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,10 @@ class Law:
     """A scaling law: call it with inputs and parameters by keyword.
 
     Static under `jit` by identity; equal laws are one object, also after pickling. `fn` is the pure function itself.
+    `papers` are the arXiv ids that speak of it, `form` is the generic law whose formula it has, where it has none of
+    its own. `sizes` says how many there are of what its inputs or parameters come in (such as domains), and `resize`
+    makes the law of other sizes. Each group of `redundant` is a set of parameters that data cannot all tell apart.
+    `ranges` says where inputs are met, when not where their quantity is; `data` names data sets to try it on.
     """
 
     name: str
@@ -52,6 +62,14 @@ class Law:
     derived: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
     published: Mapping[str, tuple[str, Mapping[str, float]]] = field(default_factory=dict)
+    papers: tuple[str, ...] = ()
+    evidence: Evidence = "read"
+    form: Law | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    resize: Callable[[Mapping[str, int]], Law] | None = None
+    redundant: tuple[tuple[str, ...], ...] = ()
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    data: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -69,37 +87,45 @@ class Law:
 
     @property
     def constants(self) -> Mapping[str, Constants]:
-        """Published parameter sets by name; those that belong to another variant evaluate that variant."""
+        """Published parameter sets by name; those that belong to another variant or size evaluate that."""
         sets = {}
+        # A set without a size has as many parameters as the law that was written.
+        usual = {k: str(v) for k, v in _interned(self.found).sizes.items()} if self.sizes else {}
         for key, (about, values) in self.published.items():
-            options = {k.removeprefix("variant:"): v for k, v in values.items() if k.startswith("variant:")}
+            options = usual | {k.removeprefix("variant:"): v for k, v in values.items() if k.startswith("variant:")}
             law = self.variant(**{k: str(v) for k, v in options.items()}) if options else self
             sets[key] = Constants(law, {k: v for k, v in values.items() if not k.startswith("variant:")}, about)
         return MappingProxyType(sets)
 
     def variant(self, **options: str) -> Law:
-        """This law under other named conventions, such as `multi_power.variant(warmup="excluded")`."""
-        merged = dict(self.options)
-        for key, value in options.items():
-            if key not in self.variants:
-                raise LawError(f"law `{self.name}`: {nearest(key, self.variants, what='variant')}")
-            if value not in self.variants[key]:
-                raise LawError(f"law `{self.name}`: {nearest(value, self.variants[key], what=f'value of {key}')}")
-            merged[key] = value
-        defaults = {k: v[0] for k, v in self.variants.items()}
+        """This law under other named conventions, such as `multi_power.variant(warmup="excluded")`, or of another size,
+        such as `data_mixing_exp.variant(domains="5")`."""
         base = _interned(self.found)
-        if {**defaults, **merged} == defaults:
+        merged, sizes = dict(self.options), dict(self.sizes)
+        for key, value in options.items():
+            if key in sizes:
+                sizes[key] = read_size(self.name, key, value)
+                merged[key] = str(sizes[key])
+            elif key not in self.variants:
+                raise LawError(f"law `{self.name}`: {nearest(key, [*self.variants, *sizes], what='variant')}")
+            elif value not in self.variants[key]:
+                raise LawError(f"law `{self.name}`: {nearest(value, self.variants[key], what=f'value of {key}')}")
+            else:
+                merged[key] = value
+        if merged == dict(base.options):
             return base
         key = (*self.found, *(f"{k}={v}" for k, v in sorted(merged.items())))
         if key not in _VARIANTS:
-            _VARIANTS[key] = _replace(base, options=MappingProxyType({**defaults, **merged}))
+            made = base.resize(sizes) if base.resize is not None and sizes != dict(base.sizes) else base
+            _VARIANTS[key] = replace(made, options=MappingProxyType(merged))
         return _VARIANTS[key]
 
     @property
     def label(self) -> str:
         """Name with the options that differ from the default, as the command line takes it:
         `multi_power:warmup=excluded`."""
-        chosen = [f"{k}={v}" for k, v in self.options.items() if v != self.variants[k][0]]
+        usual = _interned(self.found).options if self.options else {}
+        chosen = [f"{k}={v}" for k, v in self.options.items() if v != usual[k]]
         return ":".join([self.name, *chosen])
 
     def __repr__(self) -> str:
@@ -113,85 +139,18 @@ class Law:
         return _found, (self.found, dict(self.options))
 
 
-def law(
-    *,
-    inputs: Mapping[str, Quantity],
-    output: Quantity,
-    params: Mapping[str, Param],
-    linear: tuple[str, ...] = (),
-    source: str,
-    bibtex: str = "",
-    aliases: tuple[str, ...] = (),
-    variants: Mapping[str, tuple[str, ...]] | None = None,
-    constants: Mapping[str, tuple[str, Mapping[str, float]]] | None = None,
-    derived: Mapping[str, Callable[..., Any]] | None = None,
-    limits: tuple[str, ...] = (),
-) -> Callable[[Callable[..., Any]], Law]:
-    """Make a law of a pure function: positional arguments are quantities, keyword-only ones are parameters.
-
-    `inputs` and `params` must name exactly the function's arguments, in their order. `linear` names the parameters
-    that enter linearly given the rest. `constants` maps a name to (experiment and units, values). Raises `LawError` at
-    import.
-    """
-
-    def decorate(fn: Callable[..., Any]) -> Law:
-        variants_ = dict(variants or {})
-        _compare_with_signature(fn, inputs, params, linear)
-        made = Law(
-            name=fn.__name__,
-            fn=fn,
-            inputs=MappingProxyType(dict(inputs)),
-            output=output,
-            params=MappingProxyType(dict(params)),
-            linear=tuple(linear),
-            source=source,
-            bibtex=textwrap.dedent(bibtex).strip(),
-            aliases=aliases,
-            variants=MappingProxyType(variants_),
-            options=MappingProxyType({k: v[0] for k, v in variants_.items()}),
-            derived=MappingProxyType(dict(derived or {})),
-            limits=limits,
-            published=MappingProxyType(dict(constants or {})),
-            found=("module", fn.__module__, fn.__qualname__),
-        )
-        for key, (_, values) in made.published.items():
-            wanted = {n for n, p in params.items() if p.fixed is None and p.reference is None}
-            given = {n for n in values if not n.startswith("variant:")}
-            if not wanted <= given or not given <= set(params):
-                raise LawError(
-                    f"law `{fn.__name__}`: constants `{key}` must give {sorted(wanted)}; got {sorted(given)}."
-                )
-        return made
-
-    return decorate
+def ids_in(*texts: str) -> tuple[str, ...]:
+    """arXiv ids that texts name, each once, in their order."""
+    return tuple(dict.fromkeys(match for text in texts for match in re.findall(r"arXiv:(\d{4}\.\d{4,5})", text)))
 
 
-def _compare_with_signature(
-    fn: Callable[..., Any], inputs: Mapping[str, Quantity], params: Mapping[str, Param], linear: tuple[str, ...]
-) -> None:
-    signature = inspect.signature(fn).parameters.values()
-    positional = [p.name for p in signature if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    keywords = [p.name for p in signature if p.kind is p.KEYWORD_ONLY]
-    if positional != list(inputs):
-        raise LawError(
-            f"law `{fn.__name__}`: positional arguments {positional} and inputs {list(inputs)} must be the same."
-        )
-    if keywords != list(params):
-        raise LawError(
-            f"law `{fn.__name__}`: keyword-only arguments {keywords} and params {list(params)} must be the same."
-        )
-    if not set(linear) <= set(params):
-        raise LawError(f"law `{fn.__name__}`: linear={linear} names parameters that it has not.")
-    if "curve" in inputs and inputs["curve"] is not CURVE:
-        raise LawError(f"law `{fn.__name__}`: input `curve` must be `quantity.CURVE`.")
+def check_evidence(name: str, evidence: str) -> None:
+    """Raises `LawError` for a grade that is none."""
+    if evidence not in get_args(Evidence):
+        raise LawError(f"law `{name}`: evidence: {nearest(evidence, get_args(Evidence), what='grade')}")
 
 
 _VARIANTS: dict[tuple[str, ...], Law] = {}
-
-
-def _replace(base: Law, **changes: Any) -> Law:
-    fields = {name: getattr(base, name) for name in Law.__dataclass_fields__}
-    return Law(**(fields | changes))
 
 
 def _found(found: tuple[str, ...], options: Mapping[str, str]) -> Law:

@@ -15,6 +15,7 @@ from scipy.stats import qmc
 import jaxlaws
 from jaxlaws import Curve, Law, schedules
 from jaxlaws.schedules.curve import pad, sizes
+from jaxlaws.spec.quantity import SHARE
 
 LAWS = list(jaxlaws.catalogue.values())
 POINTS = 64
@@ -24,20 +25,6 @@ SCHEDULES = (
     schedules.cosine(PEAK, total=300, end=3e-5, warmup=30),
     schedules.wsd(PEAK, hold=200, total=300, end=3e-5, decay="exp", warmup=30),
 )
-
-# Where a quantity is met in practice. A law with a new quantity needs a line here; all but losses are spread on a log scale.
-RANGES = {
-    "N": (1e7, 1e11),
-    "D": (1e9, 1e13),
-    "C": (1e18, 1e25),
-    "M": (5.0, 500.0),
-    "step": (1e2, 1e6),
-    "batch": (1e4, 1e7),
-    "lr": (1e-5, 1e-2),
-    "loss": (1.8, 4.0),
-    "error": (0.1, 0.9),
-    "y": (1e1, 1e7),
-}
 
 # A compile flag, no other arithmetic: the programs of these tests run once, so that compiling them is all that they cost.
 QUICK = {"xla_backend_optimization_level": 0}
@@ -68,13 +55,22 @@ def start_points(law: Law) -> np.ndarray:
 
 
 def point_inputs(law: Law) -> dict[str, np.ndarray]:
-    """Values of a point law's inputs, `(points,)` each."""
-    unit = unit_cube(2 * len(law.inputs))[:, len(law.inputs) :]
+    """Values of a point law's inputs, `(points,)` each, where the law or else the quantity says that they are met. Shares
+    of one law add up to 1.
+    """
+    unit = unit_cube(2 * max(1, len(law.inputs)))
     out = {}
-    for u, (name, quantity) in zip(unit.T, law.inputs.items(), strict=True):
-        assert quantity.symbol in RANGES, f"law {law.name}: where is its input `{name}` met? Say so in RANGES."
-        low, high = RANGES[quantity.symbol]
-        out[name] = low + (high - low) * u if name == "loss" else low * (high / low) ** u
+    for u, (name, quantity) in zip(unit.T[len(law.inputs) :], law.inputs.items(), strict=False):
+        low, high = law.ranges.get(name, quantity.typical)
+        # Over a decade or more on a log scale; whole numbers each as often.
+        wide = low > 0 and high >= 10.0 * low
+        out[name] = low * (high / low) ** u if wide else low + (high - low) * u
+        if quantity.whole:
+            out[name] = np.floor(low + (high + 1.0 - low) * u)
+    shares = [name for name, quantity in law.inputs.items() if quantity is SHARE]
+    if len(shares) > 1:
+        total = sum(out[name] for name in shares)
+        out |= {name: out[name] / total for name in shares}
     return out
 
 
