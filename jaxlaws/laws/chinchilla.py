@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxlaws.spec import exponent, law, positive, power, quantity
+from jaxlaws.spec import exponent, law, least, positive, power, quantity
 
 
+@least({"C": lambda N, D: 6.0 * N * D})
 def compute_optimal(C, *, E, A, B, alpha, beta):
     r"""Parameters and tokens that minimise the loss for `C` = 6 N D FLOP: $N^* = G (C/6)^{\beta/(\alpha+\beta)}$,
     $D^* = (C/6)/N^*$, $G = (\alpha A/(\beta B))^{1/(\alpha+\beta)}$.

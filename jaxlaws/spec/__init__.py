@@ -4,6 +4,7 @@
 |--------------------------------------------|--------------------------------------------------|
 | to write a law in Python                   | `@law(inputs=..., output=..., params=...)`       |
 | a paper's law that is a generic form       | `restated(power, "name", inputs=..., source=...)`|
+| to say what a derived quantity minimises   | `@least({"C": lambda N, D: 6.0 * N * D})`        |
 | to list a paper that has no law            | `pointer("name", source=..., text=...)`          |
 | an input or parameter for each domain      | `each(quantity.SHARE, "domains")`                |
 | to write one in a string                   | `formula("E + A/N^alpha")`                       |
@@ -22,6 +23,7 @@ from jaxlaws.spec import quantity
 from jaxlaws.spec._numerics import power
 from jaxlaws.spec.catalogue import Catalogue, catalogue, find
 from jaxlaws.spec.decorator import law
+from jaxlaws.spec.derived import Claim, claim_of, equals, least, most
 from jaxlaws.spec.formula import formula
 from jaxlaws.spec.law import Constants, Evidence, Law
 from jaxlaws.spec.param import Param, exponent, fixed, positive, real, reference
@@ -32,6 +34,7 @@ from jaxlaws.spec.sizes import each
 
 __all__ = [
     "Catalogue",
+    "Claim",
     "Constants",
     "Evidence",
     "Law",
@@ -39,12 +42,16 @@ __all__ = [
     "Pointer",
     "Quantity",
     "catalogue",
+    "claim_of",
     "each",
+    "equals",
     "exponent",
     "find",
     "fixed",
     "formula",
     "law",
+    "least",
+    "most",
     "pointer",
     "positive",
     "power",

@@ -61,6 +61,7 @@ def restated(
     for key, (_, values) in published.items():
         if not wanted <= set(values) <= set(own):
             raise LawError(f"law `{name}`: constants `{key}` must give {sorted(wanted)}; got {sorted(values)}.")
+    every = new | dict(zip(form.inputs, inputs, strict=True))
     fn = _renamed(form.fn, list(inputs), new)
     fn.__name__ = fn.__qualname__ = name
     fn.__doc__ = _page(form, list(inputs), new, inspect.cleandoc(doc))
@@ -74,7 +75,7 @@ def restated(
         source=source,
         bibtex=textwrap.dedent(bibtex).strip(),
         aliases=aliases,
-        derived=MappingProxyType({k: _derived(form.derived[k], new) for k in derived}),
+        derived=MappingProxyType({k: _derived(form.derived[k], every) for k in derived}),
         limits=limits or form.limits,
         published=MappingProxyType(published),
         papers=tuple(dict.fromkeys((*ids_in(source), *papers, *ids_in(*(about for about, _ in published.values()))))),
@@ -100,7 +101,8 @@ def _derived(fn: Callable[..., Any], new: Mapping[str, str]) -> Callable[..., An
 
     @functools.wraps(fn)
     def renamed(*args: Any, **kwargs: Any) -> Any:
-        return fn(*args, **{old.get(name, name): value for name, value in kwargs.items()})
+        out = fn(*args, **{old.get(name, name): value for name, value in kwargs.items()})
+        return {new.get(name, name): value for name, value in out.items()}
 
     return renamed
 

@@ -52,7 +52,7 @@ def test_restated_law_takes_over_derived_quantities_under_its_names():
     values = {"A": 400.0, "B": 500.0, "E": 1.0}
     ours = own_names.derived["compute_optimal"](1e20, **values, a=0.3, b=0.4)
     theirs = chinchilla.derived["compute_optimal"](1e20, **values, alpha=0.3, beta=0.4)
-    assert float(ours["N"]) == float(theirs["N"])
+    assert float(ours["n"]) == float(theirs["N"])
     assert own_names.doc.startswith("`chinchilla` under the names of a paper.")
 
 
