@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy.stats import qmc
 
 import jaxlaws
@@ -26,15 +27,30 @@ SCHEDULES = (
     schedules.wsd(PEAK, hold=200, total=300, end=3e-5, decay="exp", warmup=30),
 )
 
-# A compile flag, no other arithmetic: the programs of these tests run once, so that compiling them is all that they cost.
-QUICK = {"xla_backend_optimization_level": 0}
+
+def _quick() -> dict[str, Any]:
+    """Compile flags: the programs of these tests run once, so that compiling them is all that they cost. The two of XLA's CPU
+    backend halve it; a version that knows them not does without."""
+    least = {"xla_backend_optimization_level": 0}
+    less = least | {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
+    try:
+        jax.jit(lambda x: x, compiler_options=less)(0.0)
+    except jax.errors.JaxRuntimeError:
+        return least
+    return less
+
+
+QUICK = _quick()
 
 
 def each_law(test: Callable[..., None]) -> Callable[..., None]:
-    """Run a test once for each law of the catalogue."""
-    import pytest
+    """Run a test once for each law of the catalogue; the tests of one law in a row, so that they share what was compiled."""
+    return pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name, scope="module")(test)
 
-    return pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)(test)
+
+def two_laws(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test for a point law and a curve law: for what is the engine's and the same for every law."""
+    return pytest.mark.parametrize("law", [jaxlaws.catalogue[n] for n in ("chinchilla", "lr_annealing")], ids=str)(test)
 
 
 @functools.cache

@@ -22,9 +22,9 @@ from jaxlaws import Law, formula, huber
 from jaxlaws.fitting import solve
 from jaxlaws.fitting.engine import Plan, Problem, default_rungs, layout_of, limits, search_groups, starting_points
 from jaxlaws.fitting.problem import Data
-from jaxlaws.solvers import levenberg_marquardt
+from jaxlaws.solvers import Status, levenberg_marquardt
 
-from .cases import LAWS, QUICK, each_law, evaluated, inputs_of, rows, start_points, truth_of
+from .cases import LAWS, QUICK, each_law, evaluated, inputs_of, rows, start_points, truth_of, two_laws
 
 # --- values and derivatives ---------------------------------------------------------------------------------------------------
 
@@ -163,8 +163,12 @@ def recovery(law: Law, starts: int = 16) -> Recovery:
 
     counted = dataclasses.replace(law, fn=counting)
     truth, inputs = truth_of(law), inputs_of(law)
-    layout = layout_of(law, law.params, {})
-    low, high, floor = limits(layout, law.params)
+    params = dict(law.params)
+    for group in law.redundant:
+        if not any(params[n].fixed is not None for n in group):  # data leave one direction open: close it
+            params[group[0]] = dataclasses.replace(params[group[0]], fixed=truth[group[0]])
+    layout = layout_of(law, params, {})
+    low, high, floor = limits(layout, params)
     observed = rows(law, truth)
     free = {slot.name for slot in layout}
     problem = Problem(
@@ -178,7 +182,7 @@ def recovery(law: Law, starts: int = 16) -> Recovery:
     )
     solver = levenberg_marquardt(trips=150, polish=0)
     plan = Plan(counted, layout, solver, default_rungs(solver, starts), None, True)
-    return Recovery(law, plan, problem, starting_points(law, layout, law.params, starts, 1), truth, traced)
+    return Recovery(law, plan, problem, starting_points(law, layout, params, starts, 1), truth, traced)
 
 
 @each_law
@@ -198,7 +202,27 @@ def test_law_recovers_its_own_parameters_from_noiseless_data(law):
         np.testing.assert_allclose(value, case.truth[name], rtol=1e-8, err_msg=name)
 
 
-@each_law
+def _redundancies() -> list[Any]:
+    product = dataclasses.replace(formula("A*B/N^alpha", start={"alpha": (0.1, 1.0)}), redundant=(("A", "B"),))
+    return [pytest.param(law, g, id=f"{law.name}-{'-'.join(g)}") for law in (product, *LAWS) for g in law.redundant]
+
+
+@pytest.mark.parametrize(("law", "group"), _redundancies())
+def test_fit_says_when_it_cannot_tell_redundant_parameters_apart(law, group):
+    truth, inputs = truth_of(law), inputs_of(law)
+    free = [n for n in group if law.params[n].fixed is not None]
+    held = {g[0]: truth[g[0]] for g in law.redundant if g != group}
+
+    def status(observed: Any) -> Any:
+        solver = levenberg_marquardt(trips=30, polish=0)
+        return solve(law, inputs, observed, starts=4, fix=held, free=free, solver=solver).status
+
+    with jax.enable_x64(True):
+        found = int(jax.jit(status, compiler_options=QUICK)(rows(law, truth)))
+    assert Status(found) is Status.rank_deficient
+
+
+@two_laws
 def test_another_delta_compiles_nothing(law, compilations):
     case = recovery(law)
     case.run()
@@ -222,7 +246,7 @@ def test_another_delta_compiles_nothing_in_fit(compilations):
     assert second.objective != first.objective
 
 
-@each_law
+@two_laws
 def test_law_is_traced_as_often_for_one_start_as_for_many(law):
     def traces(starts: int) -> int:
         case = recovery.__wrapped__(law, starts)
