@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Sequence
 from textwrap import shorten
 from typing import Annotated, Any
 
@@ -12,8 +10,10 @@ import typer
 
 from jaxlaws.cli._options import Json
 from jaxlaws.cli._output import columns, emit, say
+from jaxlaws.cli._page import entry, page, pointed, written
+from jaxlaws.cli.catalogue import markdown
 from jaxlaws.errors import JaxlawsError, LawError, nearest
-from jaxlaws.spec import Law, Param, Quantity, catalogue, find
+from jaxlaws.spec import Law, Pointer, catalogue, citation, find
 
 
 def laws(
@@ -26,172 +26,117 @@ def laws(
     paper: Annotated[
         str | None, typer.Option(metavar="ID", help="Only laws of this paper, such as 2203.15556 or Hoffmann.")
     ] = None,
+    input: Annotated[
+        list[str] | None,
+        typer.Option(metavar="Q", help="Only laws that take this input, such as N or curve; repeatable."),
+    ] = None,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the pages of what is found, as docs/catalogue.md has them.")
+    ] = False,
     json: Json = False,
 ) -> int:
-    """List the laws and search among them; or show one: formula, parameters, units, constants, source, limits."""
-    if law is not None and paper is None and (one := _named(law)):
-        if json:
-            emit(_page(one))
+    """List the laws and search among them; or show one: formula, parameters, units, constants, source, limits.
+
+    With `form of X` a law has the formula of X under a paper's own names. Evidence: checked (read in the authors' text
+    or code, and a printed number came out again), read, second-hand, derived, or unverified.
+    """
+    wanted = tuple(input or ())
+    if law is not None and paper is None and not wanted and (one := _named(law)):
+        if as_markdown:
+            say(markdown([one] if isinstance(one, Law) else [], [one] if isinstance(one, Pointer) else []))
+        elif json:
+            emit(page(one))
         else:
-            say(_written(_page(one)))
+            say(written(page(one)))
         return 0
-    found = [one for one in catalogue.values() if _mentions(one, law) and _is_of(one, paper)]
-    if not found:
-        raise LawError(_nothing(law, paper))
-    if json:
-        emit({"laws": [_entry(one) for one in found]})
+    found = [one for one in catalogue.values() if _mentions(one, law) and _is_of(one, paper) and _takes(one, wanted)]
+    others = [] if wanted else [one for one in _pointers() if _mentions(one, law) and _is_of(one, paper)]
+    if not found and not others:
+        raise LawError(_nothing(law, paper, wanted))
+    if as_markdown:
+        say(markdown(found, others, whole=not (law or paper or wanted)))
+    elif json:
+        emit({"laws": [entry(one) for one in found], "pointers": [pointed(one) for one in others]})
     else:
-        entries = [_entry(one) for one in found]
-        head = ("LAW", "INPUTS", "SOURCE", "WHAT IT GIVES")
-        rows = [
-            (e["name"], ", ".join(e["inputs"]), e["paper"], shorten(e["gives"], 110, placeholder=" ..."))
-            for e in entries
-        ]
-        say(columns([head, *rows]))
+        say("\n\n".join(filter(None, [_listed(found), _listed_pointers(others)])))
     return 0
 
 
 def cite(law: Annotated[str, typer.Argument(metavar="LAW", help="A law's name.", show_default=False)]) -> int:
-    """Print the BibTeX entry of a law's source."""
-    one = find(law)
-    if not one.bibtex:
+    """Print the BibTeX entry of a law's source, or of a paper that has none."""
+    one = catalogue.pointers.get(law) or find(law)
+    text = citation(one)
+    if not text:
         raise JaxlawsError(f"`cite {law}`: there is no BibTeX entry; the source is: {one.source}.")
-    say(one.bibtex)
+    say(text)
     return 0
 
 
-def _named(text: str) -> Law | None:
-    """The law that `text` names or spells, or None where it may be a word to search for."""
+def _pointers() -> list[Pointer]:
+    """The entries that are no laws, each once."""
+    return list({id(one): one for one in catalogue.pointers.values()}.values())
+
+
+def _listed(found: list[Law]) -> str:
+    if not found:
+        return ""
+    rows = []
+    for e in map(entry, found):
+        form = f"form of {e['form']}: " if e["form"] else ""
+        gives = shorten(form + e["gives"], 110, placeholder=" ...")
+        rows.append((e["name"], ", ".join(e["inputs"]), e["paper"], e["evidence"], gives))
+    return columns([("LAW", "INPUTS", "SOURCE", "EVIDENCE", "WHAT IT GIVES"), *rows])
+
+
+def _listed_pointers(found: list[Pointer]) -> str:
+    if not found:
+        return ""
+    rows = [
+        (p["name"], p["paper"], ", ".join(p["see"]), shorten(p["text"], 110, placeholder=" ..."))
+        for p in map(pointed, found)
+    ]
+    return columns([("PAPER WITHOUT A LAW", "SOURCE", "SEE", "WHAT IT HAS INSTEAD"), *rows])
+
+
+def _named(text: str) -> Law | Pointer | None:
+    """The law or pointer that `text` names or spells, or None where it may be a word to search for."""
+    if text in catalogue.pointers:
+        return catalogue.pointers[text]
     if text.split(":")[0] in catalogue:
         return find(text)
     return None if re.fullmatch(r"[\w\s.:/-]*", text) else find(text)
 
 
-def _mentions(law: Law, word: str | None) -> bool:
-    inputs = [part for q in law.inputs.values() for part in (q.symbol, q.meaning)]
-    text = " ".join([law.name, *law.aliases, law.doc, law.source, *inputs, *law.limits])
-    return word is None or word.lower() in text.lower()
+def _mentions(one: Law | Pointer, word: str | None) -> bool:
+    if isinstance(one, Pointer):
+        parts: list[Any] = [one.name, *one.aliases, one.text, one.source, *one.papers]
+    else:
+        parts = [one.name, *one.aliases, one.doc, one.source, *one.limits, *one.papers, one.evidence]
+        parts += [part for q in (*one.inputs.values(), one.output) for part in (q.symbol, q.meaning)]
+        parts += [about for about, _ in one.published.values()]
+    return word is None or word.lower() in " ".join(parts).lower()
 
 
-def _is_of(law: Law, paper: str | None) -> bool:
+def _is_of(one: Law | Pointer, paper: str | None) -> bool:
     wanted = (paper or "").lower().removeprefix("arxiv:").strip()
-    return wanted in f"{law.source} {law.bibtex}".lower()
+    return wanted in " ".join([one.source, one.bibtex, *one.papers]).lower()
 
 
-def _nothing(word: str | None, paper: str | None) -> str:
+def _takes(law: Law, inputs: tuple[str, ...]) -> bool:
+    known = {*law.inputs, *(q.symbol for q in law.inputs.values())}
+    return set(inputs) <= known
+
+
+def _nothing(word: str | None, paper: str | None, inputs: tuple[str, ...]) -> str:
+    every = [*catalogue.values(), *_pointers()]
+    if inputs:
+        known = {name for law in catalogue.values() for name in (*law.inputs, *(q.symbol for q in law.inputs.values()))}
+        strange = [name for name in inputs if name not in known]
+        if strange:
+            return nearest(strange[0], known, what="input")
+        return f"no law takes {', '.join(inputs)}" + " with what else was asked for." * bool(word or paper)
     if paper is None:
-        names = [*catalogue, *(alias for law in catalogue.values() for alias in law.aliases)]
-        return nearest(str(word), names, what="law")
-    ids = {match for law in catalogue.values() for match in _ids(law)}
+        return nearest(str(word), [name for one in every for name in (one.name, *one.aliases)], what="law")
     about = f" about `{word}`" if word else ""
+    ids = {match for one in every for match in one.papers}
     return f"no law{about} of " + nearest(paper, ids, what="paper").removeprefix("unknown ")
-
-
-def _ids(law: Law) -> list[str]:
-    return re.findall(r"(?<=arXiv:)\d{4}\.\d{4,5}", law.source)
-
-
-def _entry(law: Law) -> dict[str, Any]:
-    year = re.search(r"\((\d{4})\)", law.source)
-    parts = [year.group(1) if year else "", *(f"arXiv:{i}" for i in _ids(law)[:1])]
-    return {
-        "name": law.name,
-        "aliases": list(law.aliases),
-        "inputs": list(law.inputs),
-        "output": law.output.symbol,
-        "gives": _first_words(law.doc),
-        "paper": " ".join(filter(None, parts)) or law.source,
-        "source": law.source,
-    }
-
-
-def _first_words(doc: str) -> str:
-    """First sentence of a docstring, with its formula."""
-    first = " ".join(doc.split("\n\n")[0].split())
-    return re.split(r"\.(?= [A-Z`]|$)", first)[0]
-
-
-def _page(law: Law) -> dict[str, Any]:
-    return {
-        **_entry(law),
-        "name": law.name,
-        "variant": dict(law.options),
-        "doc": law.doc,
-        "inputs": {name: _quantity(q) for name, q in law.inputs.items()},
-        "output": _quantity(law.output),
-        "params": {name: _param(p) for name, p in law.params.items()},
-        "linear": list(law.linear),
-        "constants": {
-            name: {"about": c.about, "values": dict(c.params), "variant": dict(c.law.options)}
-            for name, c in law.constants.items()
-        },
-        "derived": {name: _first_line(fn) for name, fn in law.derived.items()},
-        "variants": {name: list(choices) for name, choices in law.variants.items()},
-        "limits": list(law.limits),
-        "bibtex": law.bibtex,
-    }
-
-
-def _quantity(quantity: Quantity) -> dict[str, str]:
-    return {"symbol": quantity.symbol, "meaning": quantity.meaning, "unit": quantity.unit}
-
-
-def _param(param: Param) -> dict[str, Any]:
-    return {
-        "unit": param.unit,
-        "start": list(param.start),
-        "box": [param.low, param.high],
-        "scale": param.scale,
-        "fixed": param.fixed,
-        "prior": None if param.prior is None else list(param.prior[:2]),
-        "per": param.per,
-        "reference": param.reference,
-    }
-
-
-def _first_line(fn: Any) -> str:
-    return f"({', '.join(inspect.signature(fn).parameters)}) {_first_words(inspect.getdoc(fn) or '')}".strip()
-
-
-def _written(page: dict[str, Any]) -> str:
-    """The page of a law as text."""
-    blocks = [page["name"] + _bracketed(page["aliases"], "also ") + f"\n\n{page['doc']}"]
-    inputs = {**page["inputs"], "gives": page["output"]}
-    rows = [[name, f"{q['symbol']}: " * (name == "gives") + q["meaning"], q["unit"]] for name, q in inputs.items()]
-    blocks.append("Quantities\n" + columns(rows, indent="  "))
-    rows = [["", "start", "box", ""], *([name, *_spelled(p)] for name, p in page["params"].items())]
-    blocks.append("Parameters\n" + columns(rows, indent="  "))
-    if page["variants"]:
-        shown = [f"{page['name']}:{k}={v}" for k, choices in page["variants"].items() for v in choices]
-        blocks.append("Variants\n" + _items(f"{name}" + " (default)" * (i == 0) for i, name in enumerate(shown)))
-    if page["constants"]:
-        lines = []
-        for name, c in page["constants"].items():
-            variant = "".join(f", {k}={v}" for k, v in c["variant"].items())
-            lines += [f"  {name}{variant}: {c['about']}"]
-            lines += ["    " + ", ".join(f"{k} {v:g}" for k, v in c["values"].items())]
-        blocks.append("Published constants\n" + "\n".join(lines))
-    if page["derived"]:
-        blocks.append("Derived\n" + _items(f"{name}{text}" for name, text in page["derived"].items()))
-    if page["limits"]:
-        blocks.append("Known limits\n" + _items(page["limits"]))
-    blocks.append(f"Source\n  {page['source']}")
-    return "\n\n".join(blocks)
-
-
-def _spelled(param: dict[str, Any]) -> list[str]:
-    if param["reference"]:
-        return ["", "", "the highest learning rate of the fitted runs, stored with the fit"]
-    notes = [param["unit"]] if param["unit"] else []
-    notes += [f"held at {param['fixed']:g} unless freed"] if param["fixed"] is not None else []
-    notes += [f"one for each {param['per']}"] if param["per"] else []
-    notes += ["prior {:g} ± {:g}".format(*param["prior"])] if param["prior"] else []
-    return ["{:g} ... {:g}".format(*param["start"]), "{:g} ... {:g}".format(*param["box"]), "; ".join(notes)]
-
-
-def _bracketed(names: Sequence[str], lead: str) -> str:
-    return f" ({lead}{', '.join(names)})" if names else ""
-
-
-def _items(texts: Any) -> str:
-    return "\n".join(f"  - {text}" for text in texts)

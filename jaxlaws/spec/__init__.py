@@ -22,6 +22,7 @@ A law is written for one observation, or for one curve; `fitting` batches it.
 from jaxlaws.spec import quantity
 from jaxlaws.spec._numerics import power
 from jaxlaws.spec.catalogue import Catalogue, catalogue, find
+from jaxlaws.spec.cite import citation
 from jaxlaws.spec.decorator import law
 from jaxlaws.spec.derived import Claim, claim_of, equals, least, most
 from jaxlaws.spec.formula import formula
@@ -42,6 +43,7 @@ __all__ = [
     "Pointer",
     "Quantity",
     "catalogue",
+    "citation",
     "claim_of",
     "each",
     "equals",
