@@ -20,21 +20,10 @@ from jaxlaws.laws.overtraining import error_from_loss, overtraining
 from jaxlaws.laws.power import power, power_plus_constant
 from jaxlaws.laws.progress_noise import progress_noise
 from jaxlaws.laws.step_law import step_law, step_law_batch
-from jaxlaws.spec import catalogue
+from jaxlaws.spec import Law, Pointer, catalogue
 
-__all__ = [
-    "chinchilla",
-    "error_from_loss",
-    "kaplan_nd",
-    "lr_annealing",
-    "multi_power",
-    "overtraining",
-    "power",
-    "power_plus_constant",
-    "progress_noise",
-    "step_law",
-    "step_law_batch",
-]
+# An import above is all that it takes: what it brings is listed and registered here.
+__all__ = sorted(name for name, entry in globals().items() if isinstance(entry, Law | Pointer))  # pyright: ignore[reportUnsupportedDunderAll]  # its value cannot be had without running the laws
 
 for _name in __all__:
     catalogue.register(globals()[_name])
