@@ -12,14 +12,45 @@ constants.
 `catalogue` finds them by name; importing this room fills it.
 """
 
+from jaxlaws.laws.acoustic import acoustic
+from jaxlaws.laws.bimix import bimix
+from jaxlaws.laws.bnsl import bnsl
+from jaxlaws.laws.capacity import activation_attack, knowledge_capacity
 from jaxlaws.laws.chinchilla import chinchilla
+from jaxlaws.laws.continual import cmr, cmr_domain, cmr_general, cmr_loss, dcpt, dcpt_cross
+from jaxlaws.laws.diffusion import dit_compute, dit_compute_data, dit_compute_fid, dit_compute_size
+from jaxlaws.laws.diloco import diloco, diloco_batch, diloco_lr
+from jaxlaws.laws.distillation import distillation, distillation_supervised
+from jaxlaws.laws.fine_tuning import sft_rectified, sft_vanilla
+from jaxlaws.laws.henighan import henighan, henighan_compute, henighan_size
+from jaxlaws.laws.inference import repeated_sampling, rl_sigmoid, train_test_tradeoff
 from jaxlaws.laws.kaplan import kaplan_nd
 from jaxlaws.laws.lr_annealing import lr_annealing
+from jaxlaws.laws.mixtures import (
+    data_mixing_exp,
+    optimal_mixture_additive,
+    optimal_mixture_joint,
+    optimal_mixture_simple,
+)
+from jaxlaws.laws.modality import (
+    imitation_data,
+    native_multimodal,
+    native_multimodal_compute,
+    patchification,
+    synthetic_images,
+    tsfm,
+)
 from jaxlaws.laws.multi_power import multi_power
 from jaxlaws.laws.overtraining import error_from_loss, overtraining
+from jaxlaws.laws.parscale import parscale
+from jaxlaws.laws.pointers import hitchhiker, regmix, scale_efficiently, ul2r
 from jaxlaws.laws.power import power, power_plus_constant
 from jaxlaws.laws.progress_noise import progress_noise
+from jaxlaws.laws.reward import daa_overopt, gao_bon, gao_rl
+from jaxlaws.laws.shapes import m1, m2, m3, m4
 from jaxlaws.laws.step_law import step_law, step_law_batch
+from jaxlaws.laws.transfer import transfer_bleu, transfer_ce
+from jaxlaws.laws.translation import nmt_bivariate, nmt_multilingual
 from jaxlaws.spec import Law, Pointer, catalogue
 
 # An import above is all that it takes: what it brings is listed and registered here.

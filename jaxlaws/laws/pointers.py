@@ -1,0 +1,37 @@
+"""Papers without a law that could be shipped: what they have instead."""
+
+from __future__ import annotations
+
+from jaxlaws.spec import pointer
+
+hitchhiker = pointer(
+    "hitchhiker",
+    source="Choshen, Zhang & Andreas (2024), A Hitchhiker's Guide to Scaling Law Estimation, arXiv:2410.11840",
+    see=("chinchilla",),
+    text="it studies how to estimate laws: fit on checkpoints, drop the first tenth of training, use at least five models, and "
+    "treat relative errors that differ by less than 4 % as ties",
+)
+
+regmix = pointer(
+    "regmix",
+    source="Liu et al. (2024), RegMix: Data Mixture as Regression for Language Model Pre-training, arXiv:2407.01492",
+    see=("data_mixing_exp", "bimix"),
+    text="it regresses the loss on the mixture by boosted trees over 512 runs of 1M parameters, and carries the ranking over to "
+    "1B",
+)
+
+scale_efficiently = pointer(
+    "scale_efficiently",
+    source="Tay et al. (2021), Scale Efficiently: Insights from Pre-training and Fine-tuning Transformers, arXiv:2109.10686",
+    see=("power",),
+    text="it compares shapes: deeper ones are better at equal compute, and the pretraining loss does not predict the fine-tuned "
+    "one; fit `power` to each shape",
+)
+
+ul2r = pointer(
+    "ul2r",
+    source="Tay et al. (2022), Transcending Scaling Laws with 0.1% Extra Compute, arXiv:2210.11399",
+    see=("power_plus_constant",),
+    text="it reports a shift of the compute curve (about a factor 2 at 540B): E + A (s C)^-alpha, where s means nothing "
+    "without a baseline that shares A and alpha",
+)
