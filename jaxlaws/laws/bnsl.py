@@ -26,7 +26,7 @@ def slopes(*, a, b, c0, c, d, f):
         "c0": real(start=(0.0, 0.3), box=(-10.0, 10.0)),
         "c": each(real(start=(0.2, 1.5), box=(-30.0, 30.0)), "breaks"),
         "d": each(lambda i: positive(start=(10.0 ** (1 + i), 10.0 ** (3 + i)), box=(1e-6, 1e30)), "breaks"),
-        "f": each(positive(start=(0.1, 1.0), box=(1e-3, 30.0)), "breaks"),
+        "f": each(positive(start=(0.05, 1.5), box=(1e-3, 30.0)), "breaks"),
     },
     sizes={"breaks": 1},
     linear=("a", "b"),
@@ -79,7 +79,7 @@ def bnsl(x, *, a, b, c0, c, d, f):
     `a` is the limit, `b` the scale, `c0` the first slope. At the break `d` (one for each i, ascending) the slope changes
     by `c`, of either sign, over a stretch that `f` sets: small is sharp. `variant(breaks="3")` has three.
     """
-    # (x/d)^(1/f) overflows for small f; its logarithm does not.
-    log_x = jnp.log(x)
-    bends = sum(ci * fi * jnp.logaddexp((log_x - jnp.log(di)) / fi, 0.0) for ci, di, fi in zip(c, d, f, strict=True))
-    return a + b * jnp.exp(-c0 * log_x - bends)
+    # (x/d)^(1/f) overflows for small f; its logarithm does not. Near a break the logarithm of the ratio keeps the digits that
+    # the difference of logarithms loses.
+    bends = sum(ci * fi * jnp.logaddexp(jnp.log(x / di) / fi, 0.0) for ci, di, fi in zip(c, d, f, strict=True))
+    return a + b * jnp.exp(-c0 * jnp.log(x) - bends)

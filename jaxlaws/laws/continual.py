@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxlaws.spec import Quantity, exponent, fixed, law, positive, power, quantity, real
+from jaxlaws.spec import Quantity, equals, exponent, fixed, law, most, positive, power, quantity, real
 
 OWN = Quantity("r", "share of the corpus whose loss is predicted", "fraction", typical=(0.02, 0.98))
 RATIO = Quantity("share", "share of domain data", "fraction", "raw")
@@ -45,13 +45,13 @@ def slope_in_share(N, D, r, *, E, A, B, C, alpha, beta, gamma, eta, eps):
     return {"slope": B * eta * power(r, eta - 1.0) * power(D, -beta) - C * gamma * power(r + eps, -gamma - 1.0)}
 
 
+@equals("loss")
 def tokens_for(loss, N, r, *, E, A, B, C, alpha, beta, gamma, eta, eps):
     r"""Tokens that reach a loss: $[B r^\eta/(L - E - A N^{-\alpha} - C (r+\epsilon)^{-\gamma})]^{1/\beta}$; NaN where no
     number of them does.
     """
     left = loss - E - A * power(N, -alpha) - C * power(r + eps, -gamma)
-    reachable = jnp.where(left > 0, left, jnp.nan)
-    return {"D": power(B * power(r, eta) / reachable, 1.0 / beta)}
+    return {"D": jnp.where(left > 0, power(B * power(r, eta) / left, 1.0 / beta), jnp.nan)}
 
 
 _PARAMS = {
@@ -150,7 +150,7 @@ _CMR_LIMITS = ('The text calls T = 250 "500B tokens"; by its own unit of .2B it 
     evidence="read",
     limits=(
         *_CMR_LIMITS,
-        "Over shares of a third and more the loss is a logarithm of the share: s runs to 0 while a and b grow without bound.",
+        "Near a logarithm of the share s runs to 0 while a and b grow without bound; the published losses have s of .16 to .20.",
     ),
 )
 def cmr_loss(R, *, a, s, b):
@@ -183,13 +183,14 @@ def cmr_domain(D, *, a1, s1, b1):
     return a1 * power(D / _UNIT, s1) + b1
 
 
+@most()
 def turning_point(*, a2, s2, a3, s3, b2):
     r"""Tokens at which the general loss stops rising: $T_0 = (-a_3 s_3/(a_2 s_2))^{1/(s_2-s_3)}$; NaN where it never
     turns.
     """
     del b2
     ratio = -a3 * s3 / (a2 * s2)
-    return {"D": _UNIT * power(jnp.where(ratio > 0, ratio, jnp.nan), 1.0 / (s2 - s3))}
+    return {"D": jnp.where(ratio > 0, _UNIT * power(ratio, 1.0 / (s2 - s3)), jnp.nan)}
 
 
 @law(

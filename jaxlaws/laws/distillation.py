@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxlaws.spec import exponent, fixed, law, positive, power, quantity
+from jaxlaws.spec import exponent, fixed, law, least, positive, power, quantity
 
 _SOURCE = "Busbridge et al. (2025), Distillation Scaling Laws, arXiv:2502.08606"
 _BIBTEX = """
@@ -24,6 +24,7 @@ def _supervised(N, D, E, A, B, alpha, beta, gamma):
     return E + jnp.exp(gamma * terms)
 
 
+@least({"C": lambda N, D: 6.0 * N * D})
 def compute_optimal(C, *, E, A, B, alpha, beta, gamma):
     r"""Parameters and tokens that minimise the loss for `C` = 6 N D FLOP; the outer power does not move them: $N^* =
     (\alpha A/(\beta B))^{1/(\alpha+\beta)} (C/6)^{\beta/(\alpha+\beta)}$, $D^* = (C/6)/N^*$.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from jaxlaws.spec import exponent, law, positive, power, quantity, real
+import jax.numpy as jnp
+
+from jaxlaws.spec import exponent, law, positive, quantity, real
 
 PF_DAY = 8.64e19  # FLOP in a petaflop-day
 
@@ -37,11 +39,18 @@ _TABLE = {
 
 
 def _sets(names, rows, units):
-    """Published sets: a domain's row under the parameters' names."""
-    return {
-        domain: (f"Table 1, {_TABLE[domain]}; {units}", dict(zip(names, row, strict=True)))
-        for domain, row in rows.items()
-    }
+    """Published sets: a domain's row under the parameters' names; c0 from petaflop-days to FLOP."""
+    sets = {}
+    for domain, row in rows.items():
+        values = dict(zip(names, row, strict=True))
+        values |= {"c0": values["c0"] * PF_DAY} if "c0" in values else {}
+        sets[domain] = (f"Table 1, {_TABLE[domain]}; {units}", values)
+    return sets
+
+
+def _ratio(x, x0, e):
+    """$(x/x_0)^e$ by logarithms: the derivative of a quotient squares x0, which float32 does not hold."""
+    return jnp.exp(e * (jnp.log(x) - jnp.log(x0)))
 
 
 @law(
@@ -82,7 +91,7 @@ def henighan(N, *, L_inf, x0, alpha):
     `N` excludes embeddings. `L_inf` is the loss that no size removes, `x0` the size at which the reducible loss is 1,
     `alpha` its exponent. The amplitude of `power_plus_constant` is $x_0^\alpha$.
     """
-    return L_inf + power(N / x0, -alpha)
+    return L_inf + _ratio(N, x0, -alpha)
 
 
 @law(
@@ -90,7 +99,7 @@ def henighan(N, *, L_inf, x0, alpha):
     output=quantity.LOSS,
     params={
         "L_inf": real(start=(0.0, 4.0), box=(0.0, 10.0), unit="nats/token"),
-        "c0": positive(start=(1e-9, 1e3), box=(1e-16, 1e12), unit="petaflop-days"),
+        "c0": positive(start=(1e11, 1e22), box=(1e4, 1e32), unit="FLOP"),
         "alpha": exponent(start=(0.03, 0.3)),
     },
     linear=("L_inf",),
@@ -111,24 +120,24 @@ def henighan(N, *, L_inf, x0, alpha):
             "video-vq": (0.95, 2.2e-5, 0.14),
             "math": (0.14, 1.4e-5, 0.17),
         },
-        "c0 in petaflop-days (8.64e19 FLOP), C = 6 N D on the compute-efficient frontier, nats/token",
+        "c0 printed in petaflop-days of 8.64e19 FLOP; C = 6 N D on the compute-efficient frontier, nats/token",
     ),
     limits=(*_LIMITS, "The two text losses of mixed models have no row: their compute fits are of the joint loss."),
 )
 def henighan_compute(C, *, L_inf, c0, alpha):
     r"""Least loss that `C` FLOP of training reach at any size: $L_\infty + (C/c_0)^{-\alpha}$.
 
-    `C` is in FLOP, `c0` in petaflop-days as printed: the compute at which the reducible loss is 1. `L_inf` is the loss
+    `c0` is the compute at which the reducible loss is 1, in FLOP (the paper prints petaflop-days). `L_inf` is the loss
     that no compute removes, `alpha` the exponent.
     """
-    return L_inf + power(C / PF_DAY / c0, -alpha)
+    return L_inf + _ratio(C, c0, -alpha)
 
 
 @law(
     inputs={"C": quantity.FLOP},
     output=quantity.PARAMETERS,
     params={
-        "c0": positive(start=(1e-14, 1e-11), box=(1e-20, 1e-4), unit="petaflop-days"),
+        "c0": positive(start=(1e6, 1e9), box=(1e0, 1e16), unit="FLOP"),
         "b": exponent(start=(0.4, 0.9)),
     },
     source=_SOURCE,
@@ -148,7 +157,7 @@ def henighan_compute(C, *, L_inf, c0, alpha):
             "video-vq": (1.13e-12, 0.71),
             "math": (2.3e-12, 0.69),
         },
-        "c0 in petaflop-days (8.64e19 FLOP), N without embeddings",
+        "c0 printed in petaflop-days of 8.64e19 FLOP; N without embeddings",
     ),
     limits=(
         "Runs were not tuned as later work tunes them: Chinchilla's exponent is near .5, not .7.",
@@ -158,7 +167,7 @@ def henighan_compute(C, *, L_inf, c0, alpha):
 def henighan_size(C, *, c0, b):
     r"""Parameters that give the least loss for `C` FLOP of training: $(C/c_0)^b$.
 
-    `C` is in FLOP, `c0` in petaflop-days as printed: the compute whose best model has one parameter. `b` is the
+    `c0` is the compute whose best model has one parameter, in FLOP (the paper prints petaflop-days). `b` is the
     exponent, .64 to .75 in every domain.
     """
-    return power(C / PF_DAY / c0, b)
+    return _ratio(C, c0, b)

@@ -7,7 +7,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxlaws.spec import Quantity, exponent, law, positive, power, real
+from jaxlaws.spec import Quantity, equals, exponent, law, positive, power, real
 
 GPU_HOURS = Quantity("gpu_hours", "training compute", "GPU-hours", typical=(1e2, 1e5))
 PASS_RATE = Quantity("pass_rate", "mean pass rate", "fraction", "raw")
@@ -52,6 +52,7 @@ def rl_sigmoid(C, *, R0, A, C_mid, B):
     return R0 + (A - R0) * jax.nn.sigmoid(B * (jnp.log(C) - jnp.log(C_mid)))
 
 
+@equals("coverage")
 def samples_for(coverage, *, a, b):
     r"""Samples a problem that give a coverage: $(\ln(coverage)/a)^{1/b}$."""
     return {"k": power(jnp.log(coverage) / a, 1.0 / b)}

@@ -64,7 +64,7 @@ tsfm = restated(
     "tsfm",
     inputs={"x": quantity.ANY},
     output=TSFM_LOSS,
-    params={"E": real(start=(-1.0, 1.0), box=(-1e3, 1e3), unit="nats/value")},
+    params={"E": real(start=(-0.5, 1.0), box=(-1e3, 1e3), unit="nats/value")},
     source="Yao et al. (2024), Towards Neural Scaling Laws for Time Series Foundation Models, arXiv:2410.12360",
     bibtex="""
     @article{yao2024towards,

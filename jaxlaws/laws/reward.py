@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxlaws.spec import Quantity, fixed, law, positive, quantity, real
+from jaxlaws.spec import Quantity, fixed, law, most, positive, quantity, real
 
 REWARD = Quantity("reward", "gold reward above that of the initial policy", "standard deviations", "raw")
 WIN_RATE = Quantity("win_rate", "win rate as a judge says", "fraction", "raw")
@@ -24,11 +24,15 @@ _LIMITS = (
 )
 
 
+@most()
 def peak_of_best_of_n(*, alpha, beta):
-    r"""Distance at which the gold reward is highest, and that reward: $d^* = \alpha/(2\beta)$, $R^* =
-    \alpha^2/(4\beta)$.
-    """
-    return {"d": alpha / (2.0 * beta), "reward": alpha * alpha / (4.0 * beta)}
+    r"""Distance at which the gold reward is highest: $d^* = \alpha/(2\beta)$."""
+    return {"d": alpha / (2.0 * beta)}
+
+
+def best_reward_of_best_of_n(*, alpha, beta):
+    r"""Gold reward there: $R^* = \alpha^2/(4\beta)$."""
+    return {"reward": alpha * alpha / (4.0 * beta)}
 
 
 def best_of_n(n, *, alpha, beta):
@@ -46,7 +50,7 @@ def best_of_n(n, *, alpha, beta):
     source=_SOURCE,
     bibtex=_BIBTEX,
     evidence="second-hand",
-    derived={"peak": peak_of_best_of_n, "best_of_n": best_of_n},
+    derived={"peak": peak_of_best_of_n, "best_reward": best_reward_of_best_of_n, "best_of_n": best_of_n},
     limits=(*_LIMITS, "The caption of Fig. 12 calls d* the maximum score: it is where the maximum lies."),
 )
 def gao_bon(d, *, alpha, beta):
@@ -58,10 +62,15 @@ def gao_bon(d, *, alpha, beta):
     return d * (alpha - beta * d)
 
 
+@most()
 def peak_of_rl(*, alpha, beta):
-    r"""Distance at which the gold reward is highest, and that reward: $d^* = e^{\alpha/\beta - 1}$, $R^* = \beta d^*$."""
-    d = jnp.exp(alpha / beta - 1.0)
-    return {"d": d, "reward": beta * d}
+    r"""Distance at which the gold reward is highest: $d^* = e^{\alpha/\beta - 1}$."""
+    return {"d": jnp.exp(alpha / beta - 1.0)}
+
+
+def best_reward_of_rl(*, alpha, beta):
+    r"""Gold reward there: $R^* = \beta d^*$."""
+    return {"reward": beta * jnp.exp(alpha / beta - 1.0)}
 
 
 @law(
@@ -72,7 +81,7 @@ def peak_of_rl(*, alpha, beta):
     source=_SOURCE,
     bibtex=_BIBTEX,
     evidence="second-hand",
-    derived={"peak": peak_of_rl},
+    derived={"peak": peak_of_rl, "best_reward": best_reward_of_rl},
     limits=(*_LIMITS, "The slope at d = 0 is infinite: do not use it near the initial policy."),
 )
 def gao_rl(d, *, alpha, beta):

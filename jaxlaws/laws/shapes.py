@@ -5,7 +5,6 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxlaws.solvers import bracketed_root
 from jaxlaws.spec import exponent, law, positive, power, quantity, real
 
 _SOURCE = (
@@ -111,17 +110,18 @@ def m4(x, *, e_inf, e_0, beta, c, alpha):
     logistic curve in $\ln x$.
     """
     width = e_0 - e_inf
-    # With u = (y - e_inf)/width and z = logit u: ln u - alpha ln(1 - u) = rise. The left side grows with z from one end of
-    # the line to the other, so there is one root, and logarithms keep both ends of u exact.
+    # With u = (y - e_inf)/width and z = logit u: ln u - alpha ln(1 - u) = rise. Logarithms keep both ends of u exact, and the
+    # left side grows with z from one end of the line to the other, straight but for one bend: Newton's steps reach the one
+    # root from anywhere, with no bracket.
     rise = jnp.log(beta) + c * jnp.log(x) + (alpha - 1.0) * jnp.log(width)
 
-    def residual(z):
-        return alpha * jax.nn.softplus(z) - jax.nn.softplus(-z) - rise
+    def newton(z, alpha, rise):
+        side = jax.nn.sigmoid(z)
+        residual = alpha * jax.nn.softplus(z) - jax.nn.softplus(-z) - rise
+        return z - residual / (1.0 - side + alpha * side)
 
-    low = jnp.minimum(rise, 0.0) - alpha - 1.0
-    high = (jnp.maximum(rise, 0.0) + 2.0) / alpha
-    z = jax.lax.stop_gradient(bracketed_root(residual, low, high))
-    # Newton's step doubles the order to which the root follows the parameters: two give third derivatives.
-    for _ in range(2):
-        z = z - residual(z) / (jax.nn.sigmoid(-z) + alpha * jax.nn.sigmoid(z))
+    first = jax.lax.stop_gradient((jnp.where(rise > 0, rise / alpha, rise), alpha, rise))
+    z, _, _ = jax.lax.fori_loop(0, 10, lambda _, now: (newton(*now), *now[1:]), first)
+    # Each further step doubles the order to which the root follows the parameters: two give third derivatives.
+    z = newton(newton(z, alpha, rise), alpha, rise)
     return e_inf + width * jax.nn.sigmoid(z)

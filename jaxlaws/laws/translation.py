@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from jaxlaws.spec import Quantity, exponent, law, positive, power, quantity, real
+from jaxlaws.spec import Quantity, exponent, law, least, positive, power, quantity, real
 
 WEIGHT = Quantity("p", "share of the task among the training examples", "fraction", typical=(0.02, 0.98))
 
 
+@least({"N": lambda N_e, N_d: N_e + N_d})
 def best_split(N, *, beta, p_e, p_d, L_inf):
-    r"""Encoder and decoder sizes that minimise the loss at `N` = N_e + N_d, and that loss: $N_e = N p_e/(p_e+p_d)$,
-    $L = \beta^* N^{-(p_e+p_d)} + L_\infty$, $\beta^* = \beta ((p_e+p_d)/p_e)^{p_e} ((p_e+p_d)/p_d)^{p_d}$.
+    r"""Encoder and decoder sizes that minimise the loss at `N` = N_e + N_d: $N_e = N p_e/(p_e+p_d)$, $N_d = N - N_e$."""
+    del beta, L_inf
+    both = p_e + p_d
+    return {"N_e": N * p_e / both, "N_d": N * p_d / both}
+
+
+def loss_of_best_split(N, *, beta, p_e, p_d, L_inf):
+    r"""Loss at the best split of `N`: $\beta^* N^{-(p_e+p_d)} + L_\infty$, $\beta^* = \beta ((p_e+p_d)/p_e)^{p_e}
+    ((p_e+p_d)/p_d)^{p_d}$.
     """
     both = p_e + p_d
     scale = beta * power(both / p_e, p_e) * power(both / p_d, p_d)
-    return {"N_e": N * p_e / both, "N_d": N * p_d / both, "loss": scale * power(N, -both) + L_inf}
+    return {"loss": scale * power(N, -both) + L_inf}
 
 
 @law(
@@ -37,7 +45,7 @@ def best_split(N, *, beta, p_e, p_d, L_inf):
     }
     """,
     evidence="read",
-    derived={"best_split": best_split},
+    derived={"best_split": best_split, "loss_of_best_split": loss_of_best_split},
     limits=(
         "Plenty of data and of compute are assumed: there is no term for either.",
         "No fitted constants were found in text; repeated runs are reported to differ by .003.",

@@ -109,11 +109,14 @@ def inputs_of(law: Law) -> dict[str, Any]:
 
 
 def truth_of(law: Law) -> dict[str, float]:
-    """Parameters to recover: halfway through the start box, so that no published set among the starts gives them away."""
+    """Parameters to recover: halfway through the start box, so that no published set among the starts gives them away. A law
+    that has one of a kind for each domain is no longer itself when they are equal, so there they lie about the middle.
+    """
     out = {}
-    for name, param in law.params.items():
+    for j, (name, param) in enumerate(law.params.items()):
         low, high = param.start
-        middle = (low * high) ** 0.5 if param.spread == "log" else 0.5 * (low + high)
+        at = 0.5 if not law.sizes else 0.35 + 0.3 * (0.618 * j % 1.0)
+        middle = low * (high / low) ** at if param.spread == "log" else low + (high - low) * at
         out[name] = PEAK if param.reference == "peak_lr" else middle if param.fixed is None else param.fixed
     return out
 

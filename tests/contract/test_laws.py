@@ -69,7 +69,8 @@ def test_gradient_is_what_differences_of_the_value_say(law):
             if law.params[name].reference:
                 continue  # a reference is a number that the fit stores, not a parameter
             # Central differences: a step of 1e-5 leaves 1e-10 of truncation and 1e-11 of rounding, relative to the value.
-            step = 1e-5 * max(abs(points[point, j]), 1e-2 * np.ptp(law.params[name].start))
+            size = 0.0 if law.params[name].scale == "log" else 1e-2 * np.ptp(law.params[name].start)
+            step = 1e-5 * max(abs(points[point, j]), size)
             sides = []
             for side in (step, -step):
                 vector = points[point].copy()
@@ -87,7 +88,8 @@ def test_hessian_is_what_second_differences_of_the_value_say(law):
     out, points = evaluated(law, "float64"), start_points(law)
     moved = np.array([p.reference is None for p in law.params.values()])
     for point in (0, 17, 42):
-        size = np.maximum(np.abs(points[point]), 1e-2 * np.array([np.ptp(p.start) for p in law.params.values()]))
+        widths = [0.0 if p.scale == "log" else np.ptp(p.start) for p in law.params.values()]
+        size = np.maximum(np.abs(points[point]), 1e-2 * np.array(widths))
         along = np.where(moved, size * np.random.default_rng(point).uniform(-1.0, 1.0, len(size)), 0.0)
         # Of the second difference, h^2 of truncation and 1e-16/h^2 of the value in rounding are left.
         h = 1e-4
@@ -289,8 +291,12 @@ def compilations():
 @each_law
 def test_docstring_names_every_parameter_and_every_input(law):
     symbols = " ".join(re.findall(r"`[^`]+`|\$[^$]+\$", law.doc))
+    # `t` names all of t1, t2, ... of a law that has one for each domain.
+    names = [re.sub(r"\d+(_\d+)*$", "", n) if law.sizes else n for n in (*law.params, *law.inputs)]
     missing = [
-        n for n in (*law.params, *law.inputs) if not re.search(rf"(?<![A-Za-z_]){re.escape(n)}(?![A-Za-z_])", symbols)
+        n
+        for n, whole in zip(names, (*law.params, *law.inputs), strict=True)
+        if not re.search(rf"(?<![A-Za-z_])({re.escape(n)}|{re.escape(whole)})(?![A-Za-z_])", symbols)
     ]
     assert missing == [], f"not between backticks or dollars in the docstring of {law.name}: {missing}"
     assert law.doc.splitlines()[0].strip(), "the first line says what is returned"
