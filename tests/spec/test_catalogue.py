@@ -53,7 +53,7 @@ def test_name_or_alias_is_given_once(other):
     [
         ("chinchila", "unknown law `chinchila`; nearest: `chinchilla`"),
         ("multipower", "nearest: `multi_power`"),
-        ("qqqqqq", "unknown law `qqqqqq`; known: chinchilla"),
+        ("qqqqqq", "unknown law `qqqqqq`; known: "),
         ("", "unknown law"),
         ("multi_power:warmup=exclude", "unknown value of warmup `exclude`; nearest: `excluded`"),
         ("multi_power:warm=excluded", "unknown variant `warm`; nearest: `warmup`"),
