@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from jaxlaws import Law
-from jaxlaws.spec import Claim, claim_of, quantity
+from jaxlaws.spec import Claim, claim_of, each, equals, law, least, most, positive, quantity
 
 from .cases import LAWS, QUICK, truth_of, unit_cube
 
@@ -91,6 +91,11 @@ def _objective(law: Law, claim: Claim, params: Mapping[str, float]) -> Callable[
 
 @_each(MARKED)
 def test_closed_form_is_what_it_claims_to_be(law, name):
+    check(law, name)
+
+
+def check(law: Law, name: str) -> None:
+    """Raises `AssertionError` where a closed form is not what it claims to be, at any published set."""
     with jax.enable_x64(True):
         for base, params in _sets_of(law):
             fn = base.derived[name]
@@ -102,44 +107,59 @@ def test_closed_form_is_what_it_claims_to_be(law, name):
                     value = float(_objective(base, claim, params)(given | chosen))
                     np.testing.assert_allclose(value, given[claim.output], rtol=1e-9)
                 else:
-                    _stationary(base, claim, params, given, chosen)
+                    _stationary(base, name, params, given, chosen)
 
 
 def _stationary(
-    law: Law, claim: Claim, params: Mapping[str, float], given: Mapping[str, float], chosen: Mapping[str, float]
+    law: Law, name: str, params: Mapping[str, float], given: Mapping[str, float], chosen: Mapping[str, float]
 ) -> None:
     """The choice keeps what is given, no step along that surface is downhill to first order, and all are uphill to second.
 
     In logarithms of what is chosen, where laws are smooth: minimised is the law less multiples of the logarithms of what is held.
     """
-    names = list(chosen)
-    sign = 1.0 if claim.kind == "least" else -1.0
-
-    def value(x: Any) -> Any:
-        return sign * _objective(law, claim, params)(dict(given) | dict(zip(names, jnp.exp(x), strict=True)))
-
-    def held(x: Any) -> Any:
-        values = dict(given) | dict(zip(names, jnp.exp(x), strict=True))
-        return jnp.stack([jnp.log(_called(cost, values)) for cost in claim.given.values()] or [jnp.zeros(())])
-
-    @functools.partial(jax.jit, compiler_options=QUICK)
-    def look(x: Any) -> tuple[Any, ...]:
-        slope, rows = jax.grad(value)(x), jax.jacfwd(held)(x)
-        multiples = jnp.linalg.lstsq(rows.T, slope)[0]
-        bend = jax.hessian(lambda x: value(x) - held(x) @ multiples)(x)
-        return held(x), slope - rows.T @ multiples, rows, bend
-
-    now, slope, rows, bend = jax.device_get(look(jnp.log(jnp.asarray(list(chosen.values())))))
+    claim = claim_of(law.derived[name])
+    assert claim is not None
+    x = jnp.log(jnp.asarray(list(chosen.values())))
+    slope, bend, held, rows, bends = jax.device_get(_slopes(law, name, tuple(chosen))(x, dict(given), dict(params)))
     wanted = [given[k] if k in given else float(k) for k in claim.given]
-    np.testing.assert_allclose(np.exp(now[: len(wanted)]), wanted, rtol=1e-9)
+    np.testing.assert_allclose(np.exp(held), wanted, rtol=1e-9)
+    multiples = np.linalg.lstsq(rows.T, slope)[0]
+    slope, bend = slope - multiples @ rows, bend - np.einsum("h,hij->ij", multiples, bends)
     # Directions that keep what is held: the null space of its derivative.
-    _, size, directions = np.linalg.svd(rows)
-    free = directions[int((size > 1e-12 * size.max(initial=0.0)).sum()) if claim.given else 0 :]
+    free = np.linalg.svd(rows)[2][len(rows) :]
     assert len(free), "what is given leaves nothing to choose"
     bend = free @ bend @ free.T
     assert np.linalg.eigvalsh(bend).min() > 0.0, f"no {claim.kind} value there"
     # Newton's step from there, in logarithms. Slopes of 1e-16 against curvatures down to 1e-9 leave 1e-7.
     assert np.abs(np.linalg.solve(bend, free @ slope)).max() < 1e-6
+
+
+@functools.cache
+def _slopes(law: Law, name: str, names: tuple[str, ...]) -> Callable[..., Any]:
+    """Slope and curvature of what is minimised, and value, slopes and curvatures of what is held, all in logarithms."""
+    claim = claim_of(law.derived[name])
+    assert claim is not None
+    sign = 1.0 if claim.kind == "least" else -1.0
+
+    def value(x: Any, given: Any, params: Any) -> Any:
+        return sign * _objective(law, claim, params)(given | dict(zip(names, jnp.exp(x), strict=True)))
+
+    def held(x: Any, given: Any) -> Any:
+        values = given | dict(zip(names, jnp.exp(x), strict=True))
+        logs = [jnp.log(_called(cost, values)) for cost in claim.given.values()]
+        return jnp.stack(logs) if logs else jnp.zeros(0)
+
+    def look(x: Any, given: Any, params: Any) -> tuple[Any, ...]:
+        of = (x, given)
+        return (
+            jax.grad(value)(x, given, params),
+            jax.hessian(value)(x, given, params),
+            held(*of),
+            jax.jacfwd(held)(*of),
+            jax.jacfwd(jax.jacfwd(held))(*of),
+        )
+
+    return jax.jit(look, compiler_options=QUICK)
 
 
 _TESTS = Path(__file__).parents[1]
@@ -152,3 +172,91 @@ def test_derived_quantity_that_claims_nothing_is_held_by_hand(law, name):
         f"say what `{name}` of {law.name} minimises (`least`, `most`, `equals` of jaxlaws.spec), or test "
         f'{law.name}.derived["{name}"] by hand'
     )
+
+
+# --- the check itself ----------------------------------------------------------------------------------------------------------
+
+
+def _allocation(share):
+    """N and D of a budget when both terms fall with exponent 1: N takes `share` of log C beside the right factor."""
+
+    @least({"C": lambda N, D: 6.0 * N * D})
+    def allocation(C, *, E, A, B):
+        N = (A / B) ** 0.5 * (C / 6.0) ** share
+        return {"N": N, "D": C / 6.0 / N}
+
+    return allocation
+
+
+@equals("loss")
+def tokens(loss, N, *, E, A, B):
+    return {"D": B / (loss - E - A / N)}
+
+
+@equals("loss")
+def wrong_tokens(loss, N, *, E, A, B):
+    return {"D": B / (loss - E)}
+
+
+@most({"C": lambda N, D: 6.0 * N * D})
+def worst(C, *, E, A, B):
+    N = (A / B) ** 0.5 * (C / 6.0) ** 0.5
+    return {"N": N, "D": C / 6.0 / N}
+
+
+@least({"C": lambda N, D: 6.0 * N * D})
+def overspent(C, *, E, A, B):
+    return {k: 1.1 * v for k, v in _allocation(0.5)(C, E=E, A=A, B=B).items()}
+
+
+@law(
+    inputs={"N": quantity.PARAMETERS, "D": quantity.TOKENS},
+    output=quantity.LOSS,
+    params={n: positive(start=(1e9, 1e11)) for n in ("E", "A", "B")},
+    source="these tests",
+    derived={
+        "right": _allocation(0.5),
+        "tokens": tokens,
+        "wrong_share": _allocation(0.49),
+        "wrong_tokens": wrong_tokens,
+        "worst": worst,
+        "overspent": overspent,
+    },
+    constants={"near": ("tests", {"E": 1.0, "A": 1e10, "B": 1e11}), "far": ("tests", {"E": 0.1, "A": 1e9, "B": 1e9})},
+)
+def reciprocal(N, D, *, E, A, B):
+    return E + A / N + B / D
+
+
+@least(
+    {"1": lambda r: sum(r)},
+    of=lambda law, values, params: sum(law(values["r1"], values["r2"], target=t, **params) for t in (1.0, 2.0)),
+)
+def shares(*, k):
+    """The best shares of two targets that weigh the same."""
+    roots = tuple(jnp.sqrt(one) for one in k)
+    return {"r": tuple(one / sum(roots) for one in roots)}
+
+
+@law(
+    inputs={"r": each(quantity.SHARE, "domains"), "target": quantity.TARGET},
+    output=quantity.LOSS,
+    params={"k": each(positive(start=(0.5, 2.0)), "domains")},
+    source="these tests",
+    sizes={"domains": 2},
+    derived={"shares": shares},
+    constants={"one": ("tests", {"k": (1.0, 3.0)})},
+)
+def mixture(r, target, *, k):
+    return jnp.where(target == 1.0, k[0] / r[0], k[1] / r[1])
+
+
+@pytest.mark.parametrize(("law", "name"), [(reciprocal, "right"), (reciprocal, "tokens"), (mixture, "shares")], ids=str)
+def test_right_closed_forms_pass(law, name):
+    check(law, name)
+
+
+@pytest.mark.parametrize("name", ["wrong_share", "wrong_tokens", "worst", "overspent"])
+def test_wrong_closed_forms_are_seen(name):
+    with pytest.raises(AssertionError):
+        check(reciprocal, name)
