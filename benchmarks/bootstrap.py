@@ -40,9 +40,10 @@ def report(*, quick: bool) -> Report:
     )
     answers = [(ours, np.array(got["params"]))]
     start = np.array([[OPTIMUM[k] for k in _problems.CHINCHILLA]])
+    # The loosest tolerance that brought 256 of 256 draws within 1e-6: peers at their fastest.
     cases: list[tuple[str, str, int, dict[str, Any]]] = [
-        ("optimistix LM, vmapped", "optimistix_vmapped", draws, {"method": "lm"}),
-        ("optimistix BFGS, vmapped", "optimistix_vmapped", draws, {"method": "bfgs"}),
+        ("optimistix LM, vmapped", "optimistix_vmapped", draws, {"method": "lm", "tolerance": 1e-5}),
+        ("optimistix BFGS, vmapped", "optimistix_vmapped", draws, {"method": "bfgs", "tolerance": 1e-5}),
         ("SciPy BFGS, exact gradient, one core", "scipy_bfgs", 4 if quick else 200, {}),
     ]
     for what, script, count, options in cases:
@@ -55,10 +56,10 @@ def report(*, quick: bool) -> Report:
     calls = {"draws": draws, "repeats": 1 if quick else 3}
     own, _ = peer(f"{name}, its own bootstrap", "simple_scaling_laws_fit", at, environment=name, options=calls)
     rows.append(replace(own, count=draws, claimed=DRAWS))
-    fastest = [r for r in (rows[1], rows[-1]) if r.scaled is not None]
+    fastest = [r for r in (rows[1], rows[2], rows[-1]) if r.scaled is not None]
     aims = [
         Aim(
-            "times faster than the better of optimistix LM and simple-scaling-laws",
+            "times faster than the best of optimistix LM and BFGS and simple-scaling-laws",
             10,
             min((ratio(rows[0], r) or np.inf for r in fastest), default=None),
         ),

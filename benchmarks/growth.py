@@ -17,13 +17,14 @@ from benchmarks._apart import timed
 from benchmarks._harness import ROOT, Aim, Report, Row, apart, data, row
 
 SERIES = {
-    "curves, engine": "curves in chunks of 250, 128 steps each, lr_annealing, 4 starts",
+    "curves, engine": "curves in chunks of 128, 128 steps each, lr_annealing, 4 starts",
     "curves, by run": 'curves in one fit(by="run"), 128 steps each, lr_annealing, 4 starts',
     "starts": "starts of fit, Chinchilla, 240 rows",
     "steps": "logged rows of one run, fit of lr_annealing, 32 starts",
 }
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7"]  # Okabe and Ito (2008)
 BUDGET = 40.0  # seconds that one point may take
-CHUNK = 250
+CHUNK = 128
 
 
 def report(*, quick: bool) -> Report:
@@ -43,10 +44,11 @@ def report(*, quick: bool) -> Report:
         rows += points
         slope, memory = growth(points, "warm"), growth(points, "memory_mb")
         slopes[series] = {"time": slope, "memory": memory}
-        notes.append(f"{SERIES[series]}: time grows as count^{slope:.2f}, peak memory as count^{memory:.2f}")
+        if slope is not None and memory is not None:
+            notes.append(f"{SERIES[series]}: time grows as count^{slope:.2f}, peak memory as count^{memory:.2f}")
         done = points[-1].count
         if done < sizes[-1]:
-            guess = (points[-1].warm or 0.0) * (sizes[-1] / done) ** max(slope, 1.0)
+            guess = (points[-1].warm or 0.0) * (sizes[-1] / done) ** max(slope or 1.0, 1.0)
             notes.append(f"  stopped at {done}: {sizes[-1]} would take about {guess:.0f} s")
     aims = [Aim(f"exponent of time, {k}", 1.1, v["time"], at_most=True) for k, v in slopes.items()]
     if not quick:
@@ -69,11 +71,11 @@ def measured(series: str, function: str, sizes: Sequence[int]) -> list[Row]:
     return rows
 
 
-def growth(points: Sequence[Row], name: str) -> float:
-    """Exponent between the last two points that are a decade apart: small counts measure overheads."""
+def growth(points: Sequence[Row], name: str) -> float | None:
+    """Exponent between the last two points, a decade apart: smaller counts measure overheads."""
     values = [getattr(p, name) or 0.0 for p in points]
     if len(points) < 2 or min(values[-2:]) <= 0:
-        return 0.0
+        return None
     return float(np.log(values[-1] / values[-2]) / np.log(points[-1].count / points[-2].count))
 
 
@@ -98,14 +100,14 @@ def draw(rows: Sequence[Row]) -> str:
     )
     panels = []
     for field, title in (("seconds", "seconds, warm"), ("MB", "peak memory above the imported process, MB")):
-        axis = alt.Axis(format="~s", tickCount=6, grid=False)
+        across, up = (alt.Axis(format=f, tickCount=6, grid=False) for f in ("~s", "~g"))
         panels.append(
             alt.Chart(frame, width=320, height=260)
             .mark_line(point=True)
             .encode(
-                x=alt.X("count", scale=alt.Scale(type="log"), axis=axis, title="count"),
-                y=alt.Y(field, scale=alt.Scale(type="log"), axis=axis, title=title),
-                color=alt.Color("series", title=None),
+                x=alt.X("count", scale=alt.Scale(type="log"), axis=across, title="count"),
+                y=alt.Y(field, scale=alt.Scale(type="log"), axis=up, title=title),
+                color=alt.Color("series", title=None, scale=alt.Scale(range=COLOURS)),
             )
         )
     path = ROOT / "docs" / "growth.svg"

@@ -16,14 +16,15 @@ def main() -> None:
     law = Centred(arrays)
     starts = jnp.asarray(law.starts)
     ones = jnp.ones_like(law.log_loss)
+    settings = {"rtol": options["tolerance"], "atol": options["tolerance"]}
     most = options["most"]
 
     def one(start, weight):
         if options["method"] == "lm":
-            solver = optx.LevenbergMarquardt(rtol=1e-8, atol=1e-8)
+            solver = optx.LevenbergMarquardt(**settings)
             return optx.least_squares(law.root, solver, start, weight, max_steps=most, throw=False).value
         # The cost is about 1e-3: unscaled, an absolute tolerance would end the search at once.
-        solver = optx.BFGS(rtol=1e-8, atol=1e-8)
+        solver = optx.BFGS(**settings)
         scaled = lambda x, w: 1e3 * law.cost(x, w)  # noqa: E731  # what is minimised, said where it is minimised
         return optx.minimise(scaled, solver, start, weight, max_steps=most, throw=False).value
 
