@@ -94,3 +94,17 @@ def test_gradient_of_the_restated_fit_protocol_is_that_of_differences(load, monk
         change = 1e-6 * p[k] * (np.arange(7) == k)
         slope = (few.cost_and_gradient(p + change)[0] - few.cost_and_gradient(p - change)[0]) / (2e-6 * p[k])
         assert gradient[k] == pytest.approx(slope, rel=1e-4, abs=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_restated_fit_protocol_ends_at_the_released_constants(load, data_dir):
+    arrays = {}
+    for i, curve in enumerate(load("_problems").training_curves()):
+        arrays |= {f"step{i}": curve.step, f"loss{i}": curve.loss, f"lr{i}": curve.lr}
+    settings = {"starts": 135, "adamw": 200}
+    _, answer = load("_peers").peer("protocol", "multi_power_protocol", arrays, options=settings, timeout=800)
+    params = catalogue["multi_power"].constants["100M"].params
+    names = load("_problems").MULTI_POWER
+    # 200 steps of a descent that has not converged: what is left between two implementations is how they round.
+    np.testing.assert_allclose(answer["params"], [params[k] for k in names], rtol=1e-5)
