@@ -24,6 +24,10 @@ from jaxlaws.spec import exponent, law, positive, quantity
             "Table 2: WebText2, 1024-token context, N without embeddings, nats/token",
             {"Nc": 6.4e13, "Dc": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103},
         ),
+        "Pythia": (
+            "Pythia in 16 bits, beside the damage of quantization in arXiv:2411.17691; N without embeddings, nats/token",
+            {"Nc": 4.74e19, "Dc": 7.63e10, "alpha_N": 0.045, "alpha_D": 0.399},
+        ),
     },
     evidence="checked",
     limits=(

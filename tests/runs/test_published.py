@@ -33,7 +33,7 @@ def lr_schedules(data_dir):
 
 
 def test_names_are_sorted_and_unknown_ones_name_the_nearest():
-    assert names() == sorted(names()) and len(names()) == 7
+    assert names() == sorted(set(names())) and "mpl_curves" in names()
     with pytest.raises(DataError, match="unknown data set `mpl_curve`; nearest: `mpl_curves`"):
         published("mpl_curve")
 

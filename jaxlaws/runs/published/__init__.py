@@ -6,7 +6,9 @@
 | `gadre_overtraining` | 104 over-trained models, 8 validation losses, errors on 46 tasks                | `overtraining` |
 | `lr_schedules`       | 235 training logs: WSD and cosine over peaks, horizons and cooldowns            | curve laws     |
 | `mpl_curves`         | 27 loss curves: 3 model sizes under 9 schedules                                 | curve laws     |
+| `routed_lm`          | last losses of dense and routed models; `_all` has every 10,000 steps           | `routed_moe`   |
 | `steplaw`            | 1,911 final losses over peak rate, batch, N, D; `_all` adds mixtures of experts | `step_law`     |
+| `vocab_scaling`      | 1,054 checkpoints of 6 sizes with 10 vocabularies; `_all` has 146 more          | `vocab`        |
 
 Files come from their pinned upstream address (needs `pip install jaxlaws[data]`), or from the folder that the environment
 variable `JAXLAWS_DATA_DIR` names, which then is used alone. The licences are those of the authors.
@@ -15,7 +17,15 @@ variable `JAXLAWS_DATA_DIR` names, which then is used alone. The licences are th
 from __future__ import annotations
 
 from jaxlaws.errors import DataError, nearest
-from jaxlaws.runs.published import chinchilla_epoch, gadre_overtraining, lr_schedules, mpl_curves, steplaw
+from jaxlaws.runs.published import (
+    chinchilla_epoch,
+    gadre_overtraining,
+    lr_schedules,
+    mpl_curves,
+    routed_lm,
+    steplaw,
+    vocab_scaling,
+)
 from jaxlaws.runs.table import Runs
 
 __all__ = ["LOADERS", "names", "published"]
@@ -26,8 +36,12 @@ LOADERS = {
     "gadre_overtraining": gadre_overtraining.load,
     "lr_schedules": lr_schedules.load,
     "mpl_curves": mpl_curves.load,
+    "routed_lm": routed_lm.load,
+    "routed_lm_all": routed_lm.load_all,
     "steplaw": steplaw.load,
     "steplaw_all": steplaw.load_all,
+    "vocab_scaling": vocab_scaling.load,
+    "vocab_scaling_all": vocab_scaling.load_all,
 }
 
 
