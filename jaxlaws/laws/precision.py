@@ -29,7 +29,8 @@ _UNSTABLE = "Runs of 3 bits and fewer in activations or the key-value cache were
 def share_kept(P, gamma, n):
     """Share of the parameters that `P` bits leave: 1 - exp(n - P/gamma)."""
     # Nothing is left at gamma n bits and the form ends there. A twentieth keeps loss and derivatives tame below.
-    return jnp.maximum(-jnp.expm1(n - P / gamma), 0.05)
+    # Not by expm1: its derivative is taken as expm1 + 1, which has no digits left at many bits.
+    return jnp.maximum(1.0 - jnp.exp(n - P / gamma), 0.05)
 
 
 def _at_best(law, values, params):
@@ -98,8 +99,8 @@ _SENSITIVITY = {
 }
 _DAMAGE = {
     "C_T": positive(start=(1e-3, 1e1)),
-    "gamma_D": exponent(start=(0.1, 1.0)),
-    "gamma_N": exponent(start=(0.1, 1.0)),
+    "gamma_D": exponent(start=(0.2, 0.8)),
+    "gamma_N": exponent(start=(0.1, 0.7)),
     "gamma_post": positive(start=(0.2, 2.0), box=(0.02, 50.0), unit="bits"),
 }
 _TABLE_2 = {
