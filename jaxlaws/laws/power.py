@@ -69,3 +69,23 @@ def power_plus_constant(x, *, E, A, alpha):
     slope.
     """
     return E + A * raised(x, -alpha)
+
+
+@law(
+    inputs={"x": quantity.ANY},
+    output=quantity.ANY,
+    params={"A": positive(start=(1e-3, 1e3)), "alpha": exponent(start=(0.05, 1.2))},
+    linear=("A",),
+    source="generic; as in the rules for the best batch and size of " + KAPLAN,
+    bibtex=KAPLAN_BIBTEX,
+    limits=("A rule read off its own optima: outside the range of its runs it is an extrapolation.",),
+)
+def rising_power(x, *, A, alpha):
+    r"""A quantity that grows with another, such as the best batch with data: $A\,x^{\alpha}$.
+
+    `x` is any positive quantity. `A` is the value at x = 1 and `alpha` the slope on log-log axes.
+
+    >>> round(float(rising_power(x=1e10, A=0.5, alpha=0.5)))
+    50000
+    """
+    return A * raised(x, alpha)

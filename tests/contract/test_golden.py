@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 from jaxlaws import Curve, catalogue
@@ -40,7 +41,8 @@ def _value(row: dict[str, str]) -> float:
     # Every change of the rate by itself: how the curve's nodes are chosen is another test's matter.
     warmup = law.options.get("warmup", "counted")
     curve = Curve.of(parse(inputs["schedule"]), at=[int(inputs["step"])], warmup=warmup, exact=True)  # type: ignore[arg-type]
-    return float(law(curve, **params)[0])
+    others = {name: jnp.array([float(inputs[name])]) for name in law.inputs if name != "curve"}
+    return float(law(curve=curve, **others, **params)[0])
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['law']}-{row['set'] or 'own'}-{row['inputs'][:40]}")

@@ -124,7 +124,11 @@ def test_vmap_equals_a_loop(law):
 # --- fits ----------------------------------------------------------------------------------------------------------------------
 
 # From noiseless data these laws give back predictions, not parameters.
-RIDGES: dict[str, str] = {"qqt_mixture": "pools that are alike, as here, cannot be told apart"}
+RIDGES = {
+    "farseer": "a power in the exponent of a power: scale, exponent and shift of each trade off over two decades of N",
+    "fsl_theory": "on a run of short intrinsic time the error and both noise terms are nearly the same function",
+    "qqt_mixture": "pools that are alike, as here, cannot be told apart",
+}
 
 
 # The compiled search of `fit`, in a program that takes half as long to compile.
