@@ -149,7 +149,6 @@ def best_lr_at_batch(N, D, batch, *, E, A, B, U, V, rho, alpha, beta, c, gamma, 
       year={2026}
     }
     """,
-    papers=("2503.04715",),
     evidence="derived",
     derived={"best": basin_best, "best_lr_at_batch": best_lr_at_batch},
     limits=(
