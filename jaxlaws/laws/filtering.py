@@ -25,7 +25,7 @@ _ENDS = "Passes are told apart up to the 64th; what is seen after that counts as
 def _seen(n, m):
     """Samples seen by the end of each pass, `(..., passes)`: all `n` of them by the end of the last."""
     n, m = jnp.asarray(n)[..., None], jnp.asarray(m)[..., None]
-    passes = jnp.arange(1.0, _PASSES + 1.0, dtype=m.dtype).reshape((1,) * (m.ndim - 1) + (-1,))
+    passes = _per_pass(jnp.arange(1.0, _PASSES + 1.0, dtype=m.dtype), m)
     return jnp.where(passes < _PASSES, jnp.minimum(passes * m, n), n)
 
 
@@ -36,9 +36,13 @@ def _growth(seen):
 
 def _fading(tau, like):
     """Worth of each pass against the first, halved every `tau`: `(..., passes)`."""
-    tau = jnp.asarray(tau, dtype=like.dtype)[..., None]
-    passes = jnp.arange(float(_PASSES), dtype=like.dtype).reshape((1,) * (like.ndim - 1) + (-1,))
-    return jnp.exp2(-passes / tau.reshape(tau.shape[:-1] + (1,) * (like.ndim - tau.ndim) + (1,)))
+    passes = _per_pass(jnp.arange(float(_PASSES), dtype=like.dtype), like)
+    return jnp.exp2(-passes / _per_pass(jnp.asarray(tau, dtype=like.dtype)[..., None], like))
+
+
+def _per_pass(value, like):
+    """`value`, whose last axis is passes, with as many axes as `like`: none is added silently."""
+    return value.reshape(value.shape[:-1] + (1,) * (like.ndim - value.ndim) + value.shape[-1:])
 
 
 _POOL = {"n": quantity.SAMPLES, "m": quantity.SAMPLES}
@@ -191,6 +195,9 @@ def qqt_mixture(n, m, *, a, b, tau, d):
     """
     pools = len(b)
     seen = _seen(n, pools * m)
-    utility = sum(b_i * _fading(pools * tau_i, seen) for b_i, tau_i in zip(b, tau, strict=True)) / pools
+    utility = sum(
+        _per_pass(jnp.asarray(b_i)[..., None], seen) * _fading(pools * tau_i, seen)
+        for b_i, tau_i in zip(b, tau, strict=True)
+    )
     growth = jnp.concatenate([jnp.log(seen[..., :1]), _growth(seen)], axis=-1)
-    return a * jnp.exp(jnp.sum(utility * growth, axis=-1)) + d
+    return a * jnp.exp(jnp.sum(utility * growth, axis=-1) / pools) + d

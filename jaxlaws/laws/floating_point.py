@@ -175,6 +175,7 @@ def _quartet(e_N: float, e_D: float) -> dict[str, float]:
         "e_D": fixed(1.0, positive(start=(0.2, 1.0), box=(1e-3, 10.0))),
     },
     linear=("E",),
+    redundant=(("A", "e_N"), ("B", "e_D")),
     source="Castro et al. (2025), Quartet: Native FP4 Training Can Be Optimal for Large Language Models, arXiv:2505.14669",
     bibtex="""
     @article{castro2025quartet,

@@ -194,6 +194,7 @@ def qat_group(N, D, G, *, E, A, B, alpha, beta, k, g_N, g_D, g_G):
         "e_c": fixed(1.0, positive(start=(0.1, 1.0), box=(1e-3, 10.0))),
     },
     linear=("E", "A", "B"),
+    redundant=(("A", "e_c"),),
     source=(
         "Frantar et al. (2025), Compression Scaling Laws: Unifying Sparsity and Quantization, arXiv:2502.16440; form as "
         "two write-ups give it"

@@ -208,6 +208,7 @@ def vocab_isoflop(C, *, k, a):
         "N0": fixed(33e6, positive(start=(1e7, 1e8), unit="parameters")),
     },
     linear=("Nv0",),
+    redundant=(("Nv0", "N0"),),
     source=_SOURCE + ", approach 2",
     bibtex=_BIBTEX,
     evidence="checked",
