@@ -146,7 +146,7 @@ routed_dense = restated(
     evidence="checked",
     constants={
         "MoE": (
-            "C4, expansion rate 64, granularity 1 to 16, N all parameters, nats/token; three digits",
+            "expansion rate 64, granularity 1 to 16, N all parameters, nats/token; three digits",
             {"c": 0.47, "g": 2.1, "a": 18.1, "b": 30.8, "alpha": 0.115, "beta": 0.147, "gamma": 0.58},
         ),
     },
@@ -177,12 +177,12 @@ fine_grained_dense = restated(
     bibtex=_KRAJEWSKI_BIBTEX,
     constants={
         "dense": (
-            "dense models on C4, nats/token; three digits",
+            "dense models, nats/token; three digits",
             {"c": 0.47, "a": 16.3, "b": 26.7, "alpha": 0.126, "beta": 0.127},
         ),
     },
     derived=("compute_optimal",),
-    limits=("Three-digit exponents; the floor is taken from the mixtures' fit or agrees with it.",),
+    limits=("Three-digit exponents; its floor is that of the mixtures' fit.",),
     doc="Loss of a dense model, beside which fine-grained mixtures of experts are held.",
 )
 

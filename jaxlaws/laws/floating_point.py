@@ -190,12 +190,15 @@ def _quartet(e_N: float, e_D: float) -> dict[str, float]:
         "baseline": (_QUARTET + "the text calls it FP8, the appendix BF16", _quartet(1.0, 1.0)),
         "Quartet": (_QUARTET + "MXFP4 forward and backward", _quartet(0.65, 0.95)),
         "LUQ-INT4": (_QUARTET + "LUQ, INT4: off by .18 nats at 25 tokens a parameter", _quartet(0.49, 0.15)),
-        "forward-stochastic": (_QUARTET + "MXFP4 in the forward pass only, stochastic rounding", _quartet(0.42, 1.0)),
-        "forward-nearest": (_QUARTET + "MXFP4 in the forward pass only, round to nearest", _quartet(0.59, 1.0)),
-        "forward-QuEST": (_QUARTET + "MXFP4 in the forward pass only, QuEST", _quartet(0.64, 1.0)),
-        "backward-stochastic": (_QUARTET + "MXFP4 in the backward pass only, stochastic", _quartet(1.0, 0.88)),
-        "backward-nearest": (_QUARTET + "MXFP4 in the backward pass only, round to nearest", _quartet(1.0, 0.93)),
-        "backward-QuEST": (_QUARTET + "MXFP4 in the backward pass only, QuEST", _quartet(1.0, 0.83)),
+        "forward-stochastic": (
+            _QUARTET + "few bits in the forward pass only, stochastic rounding",
+            _quartet(0.42, 1.0),
+        ),
+        "forward-nearest": (_QUARTET + "few bits in the forward pass only, round to nearest", _quartet(0.59, 1.0)),
+        "forward-QuEST": (_QUARTET + "few bits in the forward pass only, QuEST", _quartet(0.64, 1.0)),
+        "backward-stochastic": (_QUARTET + "few bits in the backward pass only, stochastic", _quartet(1.0, 0.88)),
+        "backward-nearest": (_QUARTET + "few bits in the backward pass only, round to nearest", _quartet(1.0, 0.93)),
+        "backward-QuEST": (_QUARTET + "few bits in the backward pass only, QuEST", _quartet(1.0, 0.83)),
     },
     limits=(
         "Fit in two stages: the baseline with both efficiencies at 1, then these with the rest fixed. All at once, "

@@ -199,7 +199,7 @@ def critical_data(N, P_post, B, beta, *, C_T, gamma_D, gamma_N, gamma_post):
     limits=(
         "An offset of 1.1277 is printed beside the constants, its place is not; as a factor e^1.1277 on C_T it is "
         "3.088, and takes critical data down to a third.",
-        "It grows without bound with the tokens: a large part of the fitted range, not all of it, is over-trained.",
+        "The damage grows without bound with the tokens: beyond `critical_data` more training makes the model worse.",
     ),
 )
 def precision_ptq(N, D, P_post, *, C_T, gamma_D, gamma_N, gamma_post):

@@ -155,6 +155,14 @@ token_crisis = pointer(
     source=(
         "Xue et al. (2023), To Repeat or Not To Repeat: Insights from Scaling LLM under Token-Crisis, arXiv:2305.13230"
     ),
+    bibtex="""
+    @article{xue2023repeat,
+      title={To Repeat or Not To Repeat: Insights from Scaling LLM under Token-Crisis},
+      author={Xue, Fuzhao and Fu, Yao and Zhou, Wangchunshu and Zheng, Zangwei and You, Yang},
+      journal={arXiv preprint arXiv:2305.13230},
+      year={2023}
+    }
+    """,
     see=("data_constrained", "bnsl"),
     text=(
         "it shows how models get worse over many epochs, without a formula; `data_constrained` has gains that shrink, and "
@@ -165,6 +173,14 @@ token_crisis = pointer(
 data_pruning = pointer(
     "data_pruning",
     source="Sorscher et al. (2022), Beyond neural scaling laws: beating power law scaling via data pruning, arXiv:2206.14486",
+    bibtex="""
+    @article{sorscher2022beyond,
+      title={Beyond neural scaling laws: beating power law scaling via data pruning},
+      author={Sorscher, Ben and Geirhos, Robert and Shekhar, Shashank and Ganguli, Surya and Morcos, Ari S.},
+      journal={arXiv preprint arXiv:2206.14486},
+      year={2022}
+    }
+    """,
     see=("power_plus_constant", "m4", "bnsl"),
     text=(
         "its theory is of a teacher and student perceptron, by replica equations, and gives no finite formula for real "

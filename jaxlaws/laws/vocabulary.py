@@ -18,7 +18,7 @@ _BIBTEX = """
       year={2024}
     }
 """
-_SETUP = "SlimPajama, 33M to 1.13B parameters without vocabulary, 4096 to 96256 entries, 1054 rows above 2.18e17 FLOP; "
+_SETUP = "33M to 1.13B parameters without vocabulary, 4096 to 96256 entries, 1054 rows above 2.18e17 FLOP; "
 _UNIGRAM_GAP = Quantity("Lu", "loss less that of a unigram model, below 0", "nats/token", "raw", (-6.0, 0.0))
 _VOCABULARY_PARAMETERS = Quantity("Nv", "parameters of the vocabulary", "parameters", typical=(1e6, 1e10))
 _LARGEST = 200_000.0  # where the authors end the fit of tokens a character
