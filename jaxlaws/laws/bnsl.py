@@ -65,6 +65,7 @@ def slopes(*, a, b, c0, c, d, f):
             },
         ),
     },
+    derived={"slopes": slopes},
     data=("bnsl_addition",),
     limits=(
         "3 + 3 n parameters for n breaks: a break beyond the data is not determined by them.",

@@ -89,7 +89,7 @@ def m3(x, *, beta, gamma, c):
     params={
         "e_inf": real(start=(0.0, 0.5), box=(0.0, 1e3)),
         "e_0": positive(start=(1.0, 4.0), box=(1e-3, 1e4)),
-        "beta": positive(start=(1.0, 1e2)),
+        "beta": positive(start=(1.0, 1e2), box=(1e-9, 1e30)),
         "c": real(start=(-0.8, -0.1), box=(-10.0, 0.0)),
         "alpha": exponent(start=(0.3, 1.5), box=(1e-3, 20.0)),
     },
