@@ -60,15 +60,14 @@ def test_broken_law_extrapolates_beyond_its_break(broken, addition):
     assert log_error(fit("m1", addition[0], objective=squared()).predict(beyond[["x"]]), beyond) > 50 * ours
 
 
-def test_floors_do_not_help_before_the_break_and_a_sigmoid_does(addition, broken):
-    # The loss falls faster and faster: a floor of 0 and M3's gamma of 0 are the best of either form.
+def test_floor_does_not_help_before_the_break_and_a_sigmoid_does(addition):
+    # The loss falls faster and faster: a floor of 0 is the best that M2 has.
     train, beyond = addition
     errors = {}
-    for name in ("m2", "m3", "m4"):
-        found = fit(name, train, objective=squared())
+    for name in ("m2", "m4"):
+        found = fit(name, train, objective=squared(), starts=32)
         errors[name] = log_error(found.predict(beyond[["x"]]), beyond)
-        assert found.status.name in ("at_bound", "converged", "stalled")
-    assert errors["m2"] == pytest.approx(errors["m3"], rel=1e-6)
+    assert errors["m2"] == pytest.approx(0.805, abs=1e-3)
     assert errors["m4"] < 0.1 * errors["m2"]
 
 
@@ -98,14 +97,13 @@ M4 = {"e_inf": 0.2, "e_0": 2.3, "beta": 20.0, "c": -0.4}
 @pytest.mark.parametrize("alpha", [0.05, 0.6, 1.0, 1.7, 6.0])
 def test_implicit_law_is_the_root_that_scipy_finds(alpha):
     width = M4["e_0"] - M4["e_inf"]
+
+    def residual(z, f):
+        # w/b is the logistic of z, so that SciPy's root too keeps its digits at both ends.
+        return np.log(width) - np.log1p(np.exp(-z)) - np.log(f) - alpha * (np.log(width) - np.logaddexp(0.0, z))
+
     for x in (1.0, 30.0, 1e3, 1e6, 1e12):
-        f = M4["beta"] * x ** M4["c"]
-        # In w/(b - w), so that SciPy's root too keeps its digits at both ends.
-        z = brentq(
-            lambda z: np.log(width) - np.log1p(np.exp(-z)) - np.log(f) - alpha * (np.log(width) - np.logaddexp(0, z)),
-            -200,
-            1e4 / alpha,
-        )
+        z = brentq(residual, -200.0, 1e4 / alpha, args=(M4["beta"] * x ** M4["c"],))
         w = width / (1.0 + np.exp(-z))
         assert float(LAWS["m4"](x, alpha=alpha, **M4)) == pytest.approx(M4["e_inf"] + w, rel=1e-10)
 

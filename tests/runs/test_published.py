@@ -117,6 +117,43 @@ def test_steplaw_has_the_published_rows_in_tokens(data_dir):
     assert int((runs.column("loss") > 3.5).sum()) == 181
 
 
+def test_misfitting_counts_and_units(data_dir):
+    ends, every = published("misfitting"), published("misfitting_all")
+    assert len(ends) == 261 and int((ends.column("loss") > 6).sum()) == 9
+    assert len({*ends.frame["model"]}) == 11
+    # FLOP beyond 2^63 are there as floats, and C is about 6 N D.
+    assert ends.column("C").max() > 2.0**63
+    np.testing.assert_allclose(ends.column("C"), 6.0 * ends.column("N") * ends.column("D"), rtol=0.01)
+    assert (ends.column("N") / ends.column("N_no_embed")).max() == pytest.approx(4.75, abs=0.01)
+    assert (ends.column("portion") == 1.0).all() and every.column("portion").min() < 0.01
+    assert {f.kind for f in every.findings} >= {"duplicated_steps"}
+
+
+def test_obs_scaling_counts_and_units(data_dir):
+    runs = published("obs_scaling")
+    assert len(runs) == len(runs.names) == 148
+    has = np.isfinite(runs.column("D"))
+    assert int((~has).sum()) == 25
+    # The file rounds sizes and tokens to two or three digits.
+    np.testing.assert_allclose(runs.column("C")[has], (6.0 * runs.column("N") * runs.column("D"))[has], rtol=0.02)
+    assert 0.2 < np.nanmin(runs.column("MMLU")) < np.nanmax(runs.column("MMLU")) < 0.9
+
+
+def test_olmo_ladder_is_a_cosine_to_a_tenth_of_the_peak(data_dir):
+    runs = published("olmo_ladder")
+    assert {"190M", "370M", "760M", "1B"} <= set(runs.frame["size"])
+    for run in runs.names:
+        rows = runs.of(run)
+        np.testing.assert_allclose(rows["lr"].iloc[-1], 0.1 * rows["lr_peak"].iloc[0], rtol=0.02)
+        np.testing.assert_allclose(rows["D"], rows["step"] * rows["batch"], rtol=1e-9)
+    last = runs.frame.groupby("run").tail(1).set_index("run")
+    # A replicate is within .002 nats; 20 tokens a parameter is what "1xC" means.
+    for size in ("190M", "370M", "760M", "1B"):
+        assert abs(last.loc[f"{size}-1xC", "loss"] - last.loc[f"{size}-1xC-rerun", "loss"]) < 2.5e-3
+        assert last.loc[f"{size}-1xC", "D"] / last.loc[f"{size}-1xC", "N"] == pytest.approx(20.0, rel=0.1)
+    assert sum(c.startswith("loss_") for c in runs.frame) == 10
+
+
 def gadre_points(runs, train_set, larger):
     fit = runs.where(f"train_set == '{train_set}' and eval_set == 'c4_val'")
     small = "N < 5e8 and M > 19 and M < 21"

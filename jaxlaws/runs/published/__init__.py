@@ -5,7 +5,10 @@
 | `chinchilla_epoch`   | 240 final losses over N and D, read off a figure; `_all` has 5 more             | `chinchilla`   |
 | `gadre_overtraining` | 104 over-trained models, 8 validation losses, errors on 46 tasks                | `overtraining` |
 | `lr_schedules`       | 235 training logs: WSD and cosine over peaks, horizons and cooldowns            | curve laws     |
+| `misfitting`         | 261 end losses over sizes, peak rates and lengths; `_all` every checkpoint      | `chinchilla`   |
 | `mpl_curves`         | 27 loss curves: 3 model sizes under 9 schedules                                 | curve laws     |
+| `obs_scaling`        | benchmark accuracies of 148 base models, no losses                              | sigmoids       |
+| `olmo_ladder`        | losses and task accuracies along 30 runs of five sizes                          | `chinchilla`   |
 | `routed_lm`          | last losses of dense and routed models; `_all` has every 10,000 steps           | `routed_moe`   |
 | `steplaw`            | 1,911 final losses over peak rate, batch, N, D; `_all` adds mixtures of experts | `step_law`     |
 | `vocab_scaling`      | 1,054 checkpoints of 6 sizes with 10 vocabularies; `_all` has 146 more          | `vocab`        |
@@ -21,7 +24,10 @@ from jaxlaws.runs.published import (
     chinchilla_epoch,
     gadre_overtraining,
     lr_schedules,
+    misfitting,
     mpl_curves,
+    obs_scaling,
+    olmo_ladder,
     routed_lm,
     steplaw,
     vocab_scaling,
@@ -35,7 +41,11 @@ LOADERS = {
     "chinchilla_epoch_all": chinchilla_epoch.load_all,
     "gadre_overtraining": gadre_overtraining.load,
     "lr_schedules": lr_schedules.load,
+    "misfitting": misfitting.load,
+    "misfitting_all": misfitting.load_all,
     "mpl_curves": mpl_curves.load,
+    "obs_scaling": obs_scaling.load,
+    "olmo_ladder": olmo_ladder.load,
     "routed_lm": routed_lm.load,
     "routed_lm_all": routed_lm.load_all,
     "steplaw": steplaw.load,
