@@ -176,6 +176,8 @@ def optimal_mixture_simple(N, D, h, *, E, A, B, alpha, beta, C, g):
         *_OPTIMAL_LIMITS,
         "5 + 4 k parameters for k domains. Its training error cannot be above the additive law's; out of sample it sometimes is "
         "(GitHub 2.51 % against 1.17 %).",
+        "The paper's full form, whose exponents move with the mixture too, is not here: its count of parameters (2 k + 1 more) "
+        "could not be matched to a formula.",
     ),
 )
 def optimal_mixture_joint(N, D, h, *, E, alpha, beta, gA, gB, C, g, CA, CB):
