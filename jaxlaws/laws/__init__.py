@@ -16,6 +16,13 @@ constants.
 | mixtures of experts                              | `joint_moe`, `routed_moe`, `fine_grained_moe`                    |
 | size, batch and steps, or steps to a loss        | `three_term`, `su_traj`, `steps_to_target`                       |
 | a lab's rule for size, rate or batch             | `kaplan_size`, `deepseek_lr`, `porian_size`, `minicpm_bs`        |
+| losses over shares of domains                    | `data_mixing_exp`, `bimix`, `optimal_mixture_joint`              |
+| continual pretraining on a domain                | `dcpt`, `cmr`                                                    |
+| a teacher, or fine-tuning samples                | `distillation`, `sft_rectified`                                  |
+| rewards that a policy over-optimises             | `gao_bon`, `gao_rl`                                              |
+| parallel streams, replicas, repeated samples     | `parscale`, `diloco`, `repeated_sampling`                        |
+| translation, images, sound, time series, robots  | `nmt_bivariate`, `henighan`, `acoustic`, `tsfm`                  |
+| a curve that bends, breaks or levels off         | `bnsl`, `m4`, `m3`                                               |
 
 `catalogue` finds them by name; importing this room fills it.
 """

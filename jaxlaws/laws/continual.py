@@ -220,7 +220,7 @@ def cmr_general(D, *, a2, s2, a3, s3, b2):
     return a2 * power(T, s2) + a3 * power(T, s3) + b2
 
 
-_SETUP = "general loss within .05 nats; "
+_SETUP = "general loss within .05; "
 
 
 @law(
@@ -251,7 +251,7 @@ def cmr(D, *, a4, s4, b3):
     r"""Largest share of domain data that `D` continual tokens allow before the general loss suffers: $a_4 T^{s_4} + b_3$,
     T = D/2e8.
 
-    A share is allowed if the general loss stays within .05 nats and turns down before training ends. `a4`, `s4` and
+    A share is allowed if the general loss stays within .05 and turns down before training ends. `a4`, `s4` and
     `b3` shape the ratio's growth with the tokens.
 
     >>> float(cmr.constants["460M"](D=2e10)).__round__(3)

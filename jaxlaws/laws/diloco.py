@@ -49,7 +49,7 @@ def _only(replicas, A, alpha):
         "M8": _only(8, 21.051, 0.1018),
     },
     limits=(
-        "Without a floor it falls too fast: at 4B and 10B it is .9 and 3.4 % below what was measured.",
+        "Without a floor it falls too fast: at 4B and 10B it is .9 and 3.3 % below what was measured.",
         "Held-out residuals .0044; A N^(a + b M) + C had the least, .0025.",
         "Every run has 20 tokens a parameter: it says nothing about data.",
     ),

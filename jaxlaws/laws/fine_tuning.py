@@ -39,9 +39,9 @@ def zero_shot(*, B, D_l, beta, E):
     evidence="read",
     derived={"zero_shot": zero_shot},
     limits=(
-        "The authors fit without the zero-shot loss: it does not lie on the curve (a chat format has yet to be learnt).",
+        "The authors fit without the loss before fine-tuning: it does not lie on the curve.",
         "While D is below D_l^(1/beta) the loss hardly moves: runs that end there do not determine beta or E.",
-        "Parameters of single models are not printed; the scores of the fits are.",
+        "No parameters are shipped: 30 models on three data sets have released losses and scores of fits, which re-fits reach.",
     ),
 )
 def sft_rectified(D, *, B, D_l, beta, E):
@@ -66,7 +66,7 @@ def sft_rectified(D, *, B, D_l, beta, E):
     source=_SOURCE,
     bibtex=_BIBTEX,
     evidence="read",
-    limits=("Has no plateau at few samples: root mean square log errors are 2 to 10 times those of `sft_rectified`.",),
+    limits=("Has no plateau at few samples: root mean square log errors are up to 17 times those of `sft_rectified`.",),
 )
 def sft_vanilla(D, *, B, beta, E, alpha):
     r"""Loss of a model fine-tuned on `D` samples, as the paper's baseline has it: $(1/(B D^\beta) + E)^\alpha$.

@@ -160,7 +160,7 @@ def henighan_compute(C, *, L_inf, c0, alpha):
         "c0 printed in petaflop-days of 8.64e19 FLOP; N without embeddings",
     ),
     limits=(
-        "Runs were not tuned as later work tunes them: Chinchilla's exponent is near .5, not .7.",
+        "Later laws have exponents near .5 (`chinchilla`), not .7.",
         *_LIMITS[-1:],
     ),
 )

@@ -82,7 +82,7 @@ def samples_for(coverage, *, a, b):
     },
     derived={"samples_for": samples_for},
     limits=(
-        "Coverage needs a verifier that knows a right answer; majority votes saturate earlier.",
+        "Coverage counts a problem as solved when any sample is right: it needs something that knows.",
         "Estimate pass@k without bias, as the mean of 1 - C(n-c, k)/C(n, k), before fitting.",
         "It is off by .01 at the ends of the MATH curve (.975 against .984 at 10 000 samples).",
     ),

@@ -45,6 +45,7 @@ def _dot(weights, shares):
     }
     """,
     evidence="checked",
+    data=("mixing_laws",),
     constants={
         "academic": _pile("academic", 0.9750, -2.1391, -10.0864, 2.7140, 2.7106, 2.6083, 1.5866),
         "prose": _pile("prose", 1.2624, -2.1656, 1.3930, -4.6811, 0.7855, 1.8719, 0.5734),

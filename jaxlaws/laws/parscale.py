@@ -48,7 +48,7 @@ def equivalent_size(N, P, *, A, k, alpha, E):
     limits=(
         "A, alpha and E are loosely determined: fits of 18 instead of 24 losses move alpha from .20 to .22 (Pile) and from .19 "
         "to .13 (Stack) at equal R2.",
-        "N grows a little with P (1.4 % at 8 streams): use each model's own.",
+        "N grows a little with P (1.4 to 1.8 % at 8 streams): use each model's own.",
     ),
 )
 def parscale(N, P, *, A, k, alpha, E):
