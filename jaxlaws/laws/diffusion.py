@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jaxlaws.laws.power import power as falling
-from jaxlaws.spec import Quantity, exponent, law, positive, power, quantity, restated
+from jaxlaws.laws.power import power, rising_power
+from jaxlaws.spec import Quantity, positive, quantity, restated
 
 FID = Quantity("FID", "Frechet inception distance", "FID", typical=(5.0, 500.0))
 DIFFUSION_LOSS = Quantity("loss", "rectified-flow loss", "mean squared error", typical=(0.3, 1.5))
@@ -24,30 +24,27 @@ _LIMITS = (
 )
 
 
-@law(
+dit_compute_size = restated(
+    rising_power,
+    "dit_compute_size",
     inputs={"C": quantity.FLOP},
     output=quantity.PARAMETERS,
-    params={"a": positive(start=(1e-5, 1e0)), "b": exponent(start=(0.3, 0.8))},
-    linear=("a",),
+    rename={"A": "a", "alpha": "b"},
+    params={"a": positive(start=(1e-5, 1e0), unit="parameters")},
     source=_SOURCE,
     bibtex=_BIBTEX,
     evidence="second-hand",
     constants={"in-context": (_SETUP, {"a": 0.0009, "b": 0.5681})},
     limits=_LIMITS,
+    doc="Parameters of the best diffusion transformer for `C` FLOP of training, from parabolas at fixed compute.",
 )
-def dit_compute_size(C, *, a, b):
-    r"""Parameters of the best diffusion transformer for `C` FLOP of training: $a\,C^b$.
-
-    `a` is the scale and `b` the exponent, from parabolas at fixed compute.
-    """
-    return a * power(C, b)
-
 
 dit_compute_data = restated(
-    dit_compute_size,
+    rising_power,
     "dit_compute_data",
     inputs={"C": quantity.FLOP},
     output=quantity.TOKENS,
+    rename={"A": "a", "alpha": "b"},
     params={"a": positive(start=(1e0, 1e4), unit="tokens")},
     source=_SOURCE,
     bibtex=_BIBTEX,
@@ -58,7 +55,7 @@ dit_compute_data = restated(
 )
 
 dit_compute = restated(
-    falling,
+    power,
     "dit_compute",
     inputs={"C": quantity.FLOP},
     output=DIFFUSION_LOSS,
@@ -71,7 +68,7 @@ dit_compute = restated(
 )
 
 dit_compute_fid = restated(
-    falling,
+    power,
     "dit_compute_fid",
     inputs={"C": quantity.FLOP},
     output=FID,
