@@ -108,7 +108,13 @@ from jaxlaws.laws.precision import precision_ptq, precision_train, precision_uni
 from jaxlaws.laws.progress_noise import progress_noise
 from jaxlaws.laws.quantization import bit_level_power, compression_eff, qat_group, qid, qid_per_bit
 from jaxlaws.laws.rate_and_batch import lr_batch_basin, lr_batch_surface, poly5
-from jaxlaws.laws.repetition import data_constrained, data_pruning, repeated_data_band, token_crisis
+from jaxlaws.laws.repetition import (
+    data_constrained,
+    data_constrained_once,
+    data_pruning,
+    repeated_data_band,
+    token_crisis,
+)
 from jaxlaws.laws.reward import daa_overopt, gao_bon, gao_rl
 from jaxlaws.laws.shapes import m1, m2, m3, m4
 from jaxlaws.laws.skaling import skaling

@@ -217,6 +217,41 @@ def _survival(P, P_post, C):
     return -jnp.expm1(-C * jnp.maximum(P - P_post, 0.0))
 
 
+@least()
+def critical_data_unified(
+    N,
+    P_w,
+    P_a,
+    P_kv,
+    P_post,
+    *,
+    E,
+    A,
+    B,
+    alpha,
+    beta,
+    gamma_w,
+    gamma_a,
+    gamma_kv,
+    n_w,
+    n_a,
+    n_kv,
+    C_T,
+    gamma_D,
+    gamma_N,
+    gamma_post,
+    C_w,
+    C_a,
+    C_kv,
+):
+    """Tokens beyond which more training makes the quantized model worse; without bound where nothing is added."""
+    del E, A, alpha
+    shares = share_kept(P_w, gamma_w, n_w) * share_kept(P_a, gamma_a, n_a) * share_kept(P_kv, gamma_kv, n_kv)
+    left = _survival(P_w, P_post, C_w) * _survival(P_a, P_post, C_a) * _survival(P_kv, P_post, C_kv)
+    log_power = jnp.log(beta * B / (gamma_D * C_T * left)) + gamma_N * jnp.log(N * shares) + P_post / gamma_post
+    return {"D": jnp.exp(log_power / (gamma_D + beta))}
+
+
 @law(
     inputs={
         "N": quantity.PARAMETERS,
@@ -234,6 +269,7 @@ def _survival(P, P_post, C):
     linear=("E", "A", "B", "C_T"),
     source=_SOURCE + ", Eqs. 9 to 11",
     bibtex=_BIBTEX,
+    derived={"critical_data": critical_data_unified},
     ranges={"P_w": (5.0, 16.0), "P_a": (5.0, 16.0), "P_kv": (5.0, 16.0), "P_post": (2.0, 5.0)},
     limits=(
         "`C_w`, `C_a` and `C_kv` are not published, so there is no set of constants.",

@@ -6,9 +6,19 @@ import math
 
 import jax.numpy as jnp
 
+from jaxlaws.laws.chinchilla import chinchilla
 from jaxlaws.laws.power import power as power_law
 from jaxlaws.spec import exponent, law, least, pointer, positive, power, quantity, restated
 
+_SOURCE = "Muennighoff et al. (2023), Scaling Data-Constrained Language Models, arXiv:2305.16264"
+_BIBTEX = """
+    @article{muennighoff2023scaling,
+      title={Scaling Data-Constrained Language Models},
+      author={Muennighoff, Niklas and Rush, Alexander M. and Barak, Boaz and Le Scao, Teven and Piktus, Aleksandra and others},
+      journal={arXiv preprint arXiv:2305.16264},
+      year={2023}
+    }
+"""
 _C4 = "C4, 7M to 8.7B parameters, nats/token, alpha = beta tied, from 54 points seen once; then these held and "
 _FROZEN = {
     "E": math.exp(0.6254804),
@@ -71,15 +81,8 @@ def effective_passes(passes, *, E, A, B, alpha, beta, R_D, R_N):
         "R_N": positive(start=(1.0, 100.0)),
     },
     linear=("E",),
-    source="Muennighoff et al. (2023), Scaling Data-Constrained Language Models, arXiv:2305.16264",
-    bibtex="""
-    @article{muennighoff2023scaling,
-      title={Scaling Data-Constrained Language Models},
-      author={Muennighoff, Niklas and Rush, Alexander M. and Barak, Boaz and Le Scao, Teven and Piktus, Aleksandra and others},
-      journal={arXiv preprint arXiv:2305.16264},
-      year={2023}
-    }
-    """,
+    source=_SOURCE,
+    bibtex=_BIBTEX,
     evidence="checked",
     constants={
         "C4": (_C4 + "R_D and R_N fitted to 182 runs, some repeated", _FROZEN | {"R_D": 15.387756, "R_N": 5.309743}),
@@ -112,6 +115,33 @@ def data_constrained(N, D, U, *, E, A, B, alpha, beta, R_D, R_N):
     surplus = jnp.expm1(jnp.minimum(jnp.log(N) - log_base, 50.0))
     log_size = log_base + jnp.log1p(_worth(surplus, R_N))
     return E + A * jnp.exp(-alpha * log_size) + B * power(data, -beta)
+
+
+_ONCE = "54 isoFLOP points on C4, each token seen once, nats/token; "
+
+data_constrained_once = restated(
+    chinchilla,
+    "data_constrained_once",
+    inputs={"N": quantity.PARAMETERS, "D": quantity.TOKENS},
+    source=_SOURCE,
+    bibtex=_BIBTEX,
+    constants={
+        "tied": (_ONCE + "alpha = beta tied: what `data_constrained` builds on", _FROZEN),
+        "untied": (
+            _ONCE + "all five free",
+            {
+                "E": math.exp(0.63032365),
+                "A": math.exp(5.9577184),
+                "B": math.exp(7.9145365),
+                "alpha": 0.33480313,
+                "beta": 0.38289225,
+            },
+        ),
+    },
+    derived=("compute_optimal",),
+    limits=("Tokens are seen once: with repeated data use `data_constrained`.",),
+    doc="Loss on C4 of an `N`-parameter model after `D` tokens, each seen once.",
+)
 
 
 repeated_data_band = restated(
