@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxlaws.spec import each, law, positive, quantity, real
+from jaxlaws.spec import Quantity, each, law, positive, quantity, real
 
 _SOURCE = (
     "Goyal et al. (2024), Scaling Laws for Data Filtering: Data Curation cannot be Compute Agnostic, arXiv:2404.07177"
@@ -45,8 +45,10 @@ def _per_pass(value, like):
     return value.reshape(value.shape[:-1] + (1,) * (like.ndim - value.ndim) + value.shape[-1:])
 
 
-_POOL = {"n": quantity.SAMPLES, "m": quantity.SAMPLES}
-_MET = {"n": (5e6, 5e8), "m": (5e6, 1e8)}
+_POOL = {
+    "n": Quantity("n", "samples seen, repeats included", "samples", typical=(5e6, 5e8)),
+    "m": Quantity("m", "different samples in a pool", "samples", typical=(5e6, 1e8)),
+}
 
 
 def _utility():
@@ -74,7 +76,6 @@ def _floor():
     source=_SOURCE + "; form as others give it",
     bibtex=_BIBTEX,
     evidence="second-hand",
-    ranges=_MET,
     limits=(
         "The released code is another law: there the floor is multiplied by the later passes too (`qqt_utility_code`). "
         "Its constants do not belong here.",
@@ -113,7 +114,6 @@ def _pool(b, tau):
     linear=("d",),
     source=_SOURCE + "; released code",
     bibtex=_BIBTEX,
-    ranges=_MET,
     constants={
         "T-MARS 0-10%": (_TMARS + "of the best tenth", _pool(-0.16, 6.7272727272727275)),
         "T-MARS 10-20%": (_TMARS + "of the second tenth", _pool(-0.125, 8.545454545454547)),
@@ -151,7 +151,6 @@ def qqt_utility_code(n, m, *, a, b, tau, d):
     linear=("d",),
     source=_SOURCE + "; an alternative in the released code",
     bibtex=_BIBTEX,
-    ranges=_MET,
     limits=("No set of constants is shipped: the released one does not say its floor.", _ENDS),
 )
 def qqt_effective_data(n, m, *, a, b, tau, d):
@@ -179,7 +178,6 @@ def qqt_effective_data(n, m, *, a, b, tau, d):
     source=_SOURCE + "; form as others give it",
     bibtex=_BIBTEX,
     evidence="second-hand",
-    ranges=_MET,
     limits=(
         "Predicted, not fitted, by the authors: utilities and half-lives come from fits of each pool alone.",
         "One mixture alone does not tell its pools apart: exchange two of them and nothing changes.",

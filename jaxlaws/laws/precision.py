@@ -145,7 +145,7 @@ _TABLE_2 = {
         _OFFSETS,
         _UNSTABLE,
         "At and below `gamma` times `n` bits (.81, 3.11 and 2.32 for weights, activations, cache) the form has no "
-        "meaning; here a twentieth of the parameters is left there.",
+        "meaning. Here a twentieth of the parameters is left wherever it would leave less.",
         "The printed equations for the best N have slips (an exponent alpha for beta, a lost alpha): `compute_optimal` "
         "is derived anew.",
     ),
