@@ -40,6 +40,10 @@ _REFIT = "re-fit of the authors' five runs by plain least squares, C4 validation
             "trained on RedPajama; " + _REFIT,
             {"E": 1.836648, "a": 212.2362, "b": 366.6872, "eta": 0.1364255},
         ),
+        "RefinedWeb": (
+            "trained on RefinedWeb; four digits of a " + _REFIT,
+            {"E": 1.734, "a": 157.1, "b": 246.2, "eta": 0.1272},
+        ),
     },
     evidence="checked",
     data=("gadre_overtraining",),
@@ -80,6 +84,14 @@ def overtraining(N, D, *, E, a, b, eta):
         "RedPajama-17": (
             "trained on RedPajama, mean top-1 error of 17 tasks; " + _REFIT,
             {"epsilon": 0.856992, "k": 2.20649, "gamma": 0.714591},
+        ),
+        "RefinedWeb-17": (
+            "trained on RefinedWeb, mean top-1 error of 17 tasks; four digits of a " + _REFIT,
+            {"epsilon": 0.8653, "k": 2.215, "gamma": 0.7070},
+        ),
+        "RefinedWeb-46": (
+            "trained on RefinedWeb, mean top-1 error of 46 tasks; four digits of a " + _REFIT,
+            {"epsilon": 0.7677, "k": 1.128, "gamma": 0.8215},
         ),
         "C4-46": (
             "trained on C4, mean top-1 error of 46 tasks; " + _REFIT,

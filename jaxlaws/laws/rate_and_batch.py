@@ -77,7 +77,7 @@ def surface_best(N, D, *, A, B, C, Q, P, F, G, alpha, beta, gamma, zeta, eta, se
     limits=(
         "Quadratic in the rate itself, where measured basins are quadratic in its logarithm: it scores below zero out of sample.",
         "Found by search, not by theory; `lr_batch_basin` is the shape to fit.",
-        "The unit of the batch is not stated: sequences of 2,048 make the best batch come out at the measured ones.",
+        "The unit of the batch is not stated: sequences of 2,048 explain 94 % of the Step Law losses, tokens none.",
     ),
     data=("steplaw",),
     ranges={"N": (2e8, 2e9), "lr": (1e-4, 1e-2), "batch": (3e4, 3e6)},
@@ -153,6 +153,7 @@ def best_lr_at_batch(N, D, batch, *, E, A, B, U, V, rho, alpha, beta, c, gamma, 
     derived={"best": basin_best, "best_lr_at_batch": best_lr_at_batch},
     limits=(
         "A parabola in logarithms: fit the rows near the basin's floor, not those that diverged or hardly learnt.",
+        "Fitted to Step Law sizes below 5e8 it errs by .011 nats on the larger two, `lr_batch_surface` by .018.",
         "The far side of the rate is a cliff, not a parabola: never read a stability limit off it.",
         "The final rate and the schedule are part of the constants.",
     ),
