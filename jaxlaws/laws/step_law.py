@@ -40,6 +40,7 @@ _RULE = "log-linear regression on the runs within .25 % of each (N, D) cell's lo
     limits=(
         "The final rate was 1e-5 whatever the peak: with decay to a fraction of the peak the optimum moves.",
         "Fitted on runs tuned by grid; outside .2 to 1.1B parameters it is an extrapolation.",
+        "The paper's table of rival rules has misprints: DeepSeek's .3118 as .3188, 2e8 and 1.21e9 (batches) as 2e18.",
     ),
 )
 def step_law(N, D, *, c, alpha, beta):

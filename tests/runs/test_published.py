@@ -349,3 +349,14 @@ def test_shipped_curves_have_exact_schedules():
         rows, rates = runs.of(run), runs.rates(run)
         assert rates.source == "lr_schedule column"
         np.testing.assert_allclose(rates.lr[rows["step"]], rows["lr"], rtol=1e-5)
+
+
+def test_gemstones_are_the_220_rows_of_the_published_fit(data_dir):
+    hot, every = published("gemstones"), published("gemstones_all")
+    assert (len(hot), len(hot.names)) == (220, 22) and set(hot.frame["state"]) == {"hot"}
+    np.testing.assert_allclose(hot.column("D"), hot.column("step") * 2048.0 * 2048.0, rtol=1e-6)
+    states = every.frame["state"].value_counts()
+    assert dict(states) == {"hot": 220, "cool_begin": 199, "cool_end": 199}
+    # The cooldown of 10 % lowers the loss of every point.
+    ends = every.where("state == 'cool_end'").column("loss").mean()
+    assert ends < every.where("state == 'cool_begin'").column("loss").mean()

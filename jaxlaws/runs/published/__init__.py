@@ -4,6 +4,7 @@
 |----------------------|---------------------------------------------------------------------------------|----------------|
 | `chinchilla_epoch`   | 240 final losses over N and D, read off a figure; `_all` has 5 more             | `chinchilla`   |
 | `gadre_overtraining` | 104 over-trained models, 8 validation losses, errors on 46 tasks                | `overtraining` |
+| `gemstones`          | 220 losses of 22 shapes at a constant rate; `_all` has cooldowns besides        | `gemstones`    |
 | `lr_schedules`       | 235 training logs: WSD and cosine over peaks, horizons and cooldowns            | curve laws     |
 | `misfitting`         | 261 end losses over sizes, peak rates and lengths; `_all` every checkpoint      | `chinchilla`   |
 | `mpl_curves`         | 27 loss curves: 3 model sizes under 9 schedules                                 | curve laws     |
@@ -23,6 +24,7 @@ from jaxlaws.errors import DataError, nearest
 from jaxlaws.runs.published import (
     chinchilla_epoch,
     gadre_overtraining,
+    gemstones,
     lr_schedules,
     misfitting,
     mpl_curves,
@@ -40,6 +42,8 @@ LOADERS = {
     "chinchilla_epoch": chinchilla_epoch.load,
     "chinchilla_epoch_all": chinchilla_epoch.load_all,
     "gadre_overtraining": gadre_overtraining.load,
+    "gemstones": gemstones.load,
+    "gemstones_all": gemstones.load_all,
     "lr_schedules": lr_schedules.load,
     "misfitting": misfitting.load,
     "misfitting_all": misfitting.load_all,
