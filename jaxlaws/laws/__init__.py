@@ -85,6 +85,7 @@ from jaxlaws.laws.lr_annealing import cpt_annealing, lr_annealing, lr_annealing_
 from jaxlaws.laws.minicpm import minicpm_bs, minicpm_nd
 from jaxlaws.laws.mixtures import (
     data_mixing_exp,
+    data_mixing_targets,
     optimal_mixture_additive,
     optimal_mixture_joint,
     optimal_mixture_simple,

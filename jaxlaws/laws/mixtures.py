@@ -8,15 +8,45 @@ import jax.numpy as jnp
 
 from jaxlaws.spec import each, exponent, fixed, law, positive, power, quantity, real
 
-_PILE = (
-    "70M parameters, step 30 000, five Pile super-domains, r1 to r5 academic, prose, dialogue, symbolic, internet; nats/token; "
-    "validation loss on "
+_MIXING = (
+    "Ye et al. (2024), Data Mixing Laws: Optimizing Data Mixtures by Predicting Language Modeling Performance, "
+    "arXiv:2403.16952; and its official code"
 )
+_MIXING_BIBTEX = """
+    @article{ye2024data,
+      title={Data Mixing Laws: Optimizing Data Mixtures by Predicting Language Modeling Performance},
+      author={Ye, Jiasheng and Liu, Peiju and Sun, Tianxiang and Zhou, Yunhua and Zhan, Jun and Qiu, Xipeng},
+      journal={arXiv preprint arXiv:2403.16952},
+      year={2024}
+    }
+"""
+_PILE = (
+    "70M parameters, step 30 000, five Pile super-domains, r1 to r5 academic, prose, dialogue, symbolic, internet; "
+    "nats/token; "
+)
+_ROWS = {  # ln c, ln k and t as printed by the authors' notebook
+    "academic": (0.9750, -2.1391, -10.0864, 2.7140, 2.7106, 2.6083, 1.5866),
+    "prose": (1.2624, -2.1656, 1.3930, -4.6811, 0.7855, 1.8719, 0.5734),
+    "dialogue": (1.1375, -7.1017, 6.7135, 6.2643, -31.8621, 6.6423, 6.2053),
+    "symbolic": (0.4750, -3.6546, 3.3289, 3.6705, 3.1127, -16.4217, 3.1591),
+    "internet": (1.2402, -1.9510, 1.1897, 0.8697, -0.5184, 1.7122, -3.0870),
+}
 
 
-def _pile(domain, ln_c, ln_k, *t):
-    """A published row: the authors fit the logarithms of c and k."""
-    return _PILE + domain, {"c": math.exp(ln_c), "k": math.exp(ln_k), "t": t, "variant:domains": "5"}
+def _pile(domain):
+    ln_c, ln_k, *t = _ROWS[domain]
+    about = _PILE + "validation loss on " + domain
+    return about, {"c": math.exp(ln_c), "k": math.exp(ln_k), "t": tuple(t), "variant:domains": "5"}
+
+
+def _pile_all():
+    rows = tuple(_ROWS.values())
+    values = {
+        "c": tuple(math.exp(row[0]) for row in rows),
+        "k": tuple(math.exp(row[1]) for row in rows),
+        "t": tuple(row[2:] for row in rows),
+    }
+    return _PILE + "targets 1 to 5 in the same order", values | {"variant:targets": "5", "variant:domains": "5"}
 
 
 def _dot(weights, shares):
@@ -34,25 +64,11 @@ def _dot(weights, shares):
     sizes={"domains": 3},
     linear=("c", "k"),
     redundant=(("k", "t"),),
-    source="Ye et al. (2024), Data Mixing Laws: Optimizing Data Mixtures by Predicting Language Modeling Performance, "
-    "arXiv:2403.16952; and its official code",
-    bibtex="""
-    @article{ye2024data,
-      title={Data Mixing Laws: Optimizing Data Mixtures by Predicting Language Modeling Performance},
-      author={Ye, Jiasheng and Liu, Peiju and Sun, Tianxiang and Zhou, Yunhua and Zhan, Jun and Qiu, Xipeng},
-      journal={arXiv preprint arXiv:2403.16952},
-      year={2024}
-    }
-    """,
+    source=_MIXING,
+    bibtex=_MIXING_BIBTEX,
     evidence="checked",
     data=("mixing_laws",),
-    constants={
-        "academic": _pile("academic", 0.9750, -2.1391, -10.0864, 2.7140, 2.7106, 2.6083, 1.5866),
-        "prose": _pile("prose", 1.2624, -2.1656, 1.3930, -4.6811, 0.7855, 1.8719, 0.5734),
-        "dialogue": _pile("dialogue", 1.1375, -7.1017, 6.7135, 6.2643, -31.8621, 6.6423, 6.2053),
-        "symbolic": _pile("symbolic", 0.4750, -3.6546, 3.3289, 3.6705, 3.1127, -16.4217, 3.1591),
-        "internet": _pile("internet", 1.2402, -1.9510, 1.1897, 0.8697, -0.5184, 1.7122, -3.0870),
-    },
+    constants={domain: _pile(domain) for domain in _ROWS},
     limits=(
         "Shares add up to 1, so k and a common shift of t cannot be told apart: k is held at 1 unless freed, and a fit that "
         "frees it is rank-deficient.",
@@ -67,6 +83,39 @@ def data_mixing_exp(r, *, c, k, t):
     rest, and `t` says what each domain does to it: negative where it helps.
     """
     return c + k * jnp.exp(_dot(t, r))
+
+
+@law(
+    inputs={"target": quantity.TARGET, "r": each(quantity.SHARE, "domains")},
+    output=quantity.LOSS,
+    params={
+        "c": each(positive(start=(0.5, 4.0), unit="nats/token"), "targets"),
+        "k": each(fixed(1.0, positive(start=(0.01, 1.0), unit="nats/token")), "targets"),
+        "t": each(real(start=(-4.0, 1.0), box=(-60.0, 20.0)), "targets", "domains"),
+    },
+    sizes={"targets": 3, "domains": 3},
+    linear=("c", "k"),
+    redundant=(("k", "t"),),
+    source=_MIXING,
+    bibtex=_MIXING_BIBTEX,
+    evidence="checked",
+    data=("mixing_laws",),
+    constants={"pile": _pile_all()},
+    limits=(
+        "The targets share no parameter: with one target at a time, `data_mixing_exp` fits the same and sooner.",
+        "k and a common shift of each row of t cannot be told apart: each k is held at 1 unless freed.",
+    ),
+)
+def data_mixing_targets(target, r, *, c, k, t):
+    r"""Validation loss on domain number `target` of a model that was trained on a mixture with shares `r`: $c_i + k_i
+    e^{\sum_j t_{ij} r_j}$ with i the target.
+
+    All targets at once, in long form: a row observes the one that `target` (1, 2, ...) names. `r` are the shares, adding
+    up to 1; `c`, `k` and the rows of `t` are those of `data_mixing_exp` for each target. What a mixture costs on the
+    whole is the weighted sum over targets.
+    """
+    losses = [ci + ki * jnp.exp(_dot(ti, r)) for ci, ki, ti in zip(c, k, t, strict=True)]
+    return sum(jnp.where(target == i, loss, 0.0) for i, loss in enumerate(losses, 1))
 
 
 _OPTIMAL = "Shukor et al. (2025), Scaling Laws for Optimal Data Mixtures, arXiv:2507.09404"

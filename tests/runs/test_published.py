@@ -13,7 +13,7 @@ from scipy.optimize import least_squares
 
 from jaxlaws.errors import DataError, TableError
 from jaxlaws.runs import published, read, shipped
-from jaxlaws.runs.published import _fetch, gadre_overtraining, names
+from jaxlaws.runs.published import _fetch, gadre_overtraining, mixing_laws, names
 from jaxlaws.runs.shipped import names as shipped_names
 
 
@@ -127,6 +127,31 @@ def test_misfitting_counts_and_units(data_dir):
     assert (ends.column("N") / ends.column("N_no_embed")).max() == pytest.approx(4.75, abs=0.01)
     assert (ends.column("portion") == 1.0).all() and every.column("portion").min() < 0.01
     assert {f.kind for f in every.findings} >= {"duplicated_steps"}
+
+
+def test_lines_of_mixing_laws_are_read_as_the_mirror_has_them(tmp_path, data_dir):
+    # The mirror has a converted table in place of the authors' files; these are lines as theirs are.
+    import pandas as pd
+
+    lines = [
+        ("/x/ckpts/Github-Books3-PileCC//30-0.75-0.0-0.25/60000", "pythia-pile.valid.Pile-CC", "3.248880847392638"),
+        ("/x/ckpts/Github-Books3-PileCC//2-0.0-0.25-0.75/30000", "pythia-pile.valid.Github", "2.509271413208502"),
+        ("/x/ckpts/Github-Books3-PileCC//2-0.0-0.25-0.75/best", "pythia-pile.valid.Github", "2.5"),
+    ]
+    path = tmp_path / "3Mix" / "410M.txt"
+    path.parent.mkdir()
+    path.write_text("".join(f"{run}\t/x/data//{domain}.bin\t{loss}\n" for run, domain, loss in lines))
+    rows = mixing_laws.table(path)
+    assert rows["r1"].tolist() == [0.75, 0.0, 0.0] and rows["r3"].tolist() == [0.25, 0.75, 0.75]
+    assert rows["step"].tolist()[:2] == [60000, 30000] and np.isnan(rows["step"].iloc[2])
+    converted = pd.read_parquet(data_dir / "mixing_laws" / "losses.parquet")
+    for row in rows[:2].itertuples():
+        same = (converted["family"] == row.family) & (converted["model"] == row.model)
+        same &= (converted["step"] == row.step) & (converted["val_domain"] == row.val_domain)
+        same &= converted["run"] == row.run.removeprefix("3Mix-410M-")
+        assert converted.loc[same, "loss"].tolist() == [pytest.approx(row.loss, rel=1e-9)]
+    with pytest.raises(DataError, match=r"mixing_laws/raw/2Mix/160M\.txt"):
+        published("mixing_laws")
 
 
 def test_obs_scaling_counts_and_units(data_dir):

@@ -7,6 +7,7 @@
 | `gemstones`          | 220 losses of 22 shapes at a constant rate; `_all` has cooldowns besides        | `gemstones`    |
 | `lr_schedules`       | 235 training logs: WSD and cosine over peaks, horizons and cooldowns            | curve laws     |
 | `misfitting`         | 261 end losses over sizes, peak rates and lengths; `_all` every checkpoint      | `chinchilla`   |
+| `mixing_laws`        | 274 runs on mixtures of domains, losses on validation sets along the way        | mixture laws   |
 | `mpl_curves`         | 27 loss curves: 3 model sizes under 9 schedules                                 | curve laws     |
 | `obs_scaling`        | benchmark accuracies of 148 base models, no losses                              | sigmoids       |
 | `olmo_ladder`        | losses and task accuracies along 30 runs of five sizes                          | `chinchilla`   |
@@ -27,6 +28,7 @@ from jaxlaws.runs.published import (
     gemstones,
     lr_schedules,
     misfitting,
+    mixing_laws,
     mpl_curves,
     obs_scaling,
     olmo_ladder,
@@ -47,6 +49,7 @@ LOADERS = {
     "lr_schedules": lr_schedules.load,
     "misfitting": misfitting.load,
     "misfitting_all": misfitting.load_all,
+    "mixing_laws": mixing_laws.load,
     "mpl_curves": mpl_curves.load,
     "obs_scaling": obs_scaling.load,
     "olmo_ladder": olmo_ladder.load,
