@@ -157,6 +157,16 @@ def test_gemstones_named_table_is_the_file_s(gemstones, data_dir):
     assert sorted(rows["loss"]) == sorted(gemstones("hot")["loss"])
 
 
+# --- lines of equal compute: Marin (2026), and Chinchilla read off once more (arXiv:2507.09404) -------------------------------
+
+
+def test_second_reading_of_chinchilla_s_figure_gives_the_exponent_of_the_first(data_dir):
+    points = published("isoflop_collection_all").where("corpus == 'massivetext'")
+    found = fit("chinchilla", points)
+    # Of the best size: .513 with a standard error of .020 on the 240 points of arXiv:2404.10102.
+    assert found["beta"] / (found["alpha"] + found["beta"]) == pytest.approx(0.513, abs=0.02)
+
+
 # --- Step Law, arXiv:2503.04715, and the table of its rivals ------------------------------------------------------------------
 
 

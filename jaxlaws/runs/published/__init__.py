@@ -5,6 +5,7 @@
 | `chinchilla_epoch`   | 240 final losses over N and D, read off a figure; `_all` has 5 more             | `chinchilla`   |
 | `gadre_overtraining` | 104 over-trained models, 8 validation losses, errors on 46 tasks                | `overtraining` |
 | `gemstones`          | 220 losses of 22 shapes at a constant rate; `_all` has cooldowns besides        | `gemstones`    |
+| `isoflop_collection` | losses along lines of equal compute on three corpora; `_all` adds Chinchilla's  | `chinchilla`   |
 | `lr_schedules`       | 235 training logs: WSD and cosine over peaks, horizons and cooldowns            | curve laws     |
 | `misfitting`         | 261 end losses over sizes, peak rates and lengths; `_all` every checkpoint      | `chinchilla`   |
 | `mixing_laws`        | 274 runs on mixtures of domains, losses on validation sets along the way        | mixture laws   |
@@ -26,6 +27,7 @@ from jaxlaws.runs.published import (
     chinchilla_epoch,
     gadre_overtraining,
     gemstones,
+    isoflop_collection,
     lr_schedules,
     misfitting,
     mixing_laws,
@@ -46,6 +48,8 @@ LOADERS = {
     "gadre_overtraining": gadre_overtraining.load,
     "gemstones": gemstones.load,
     "gemstones_all": gemstones.load_all,
+    "isoflop_collection": isoflop_collection.load,
+    "isoflop_collection_all": isoflop_collection.load_all,
     "lr_schedules": lr_schedules.load,
     "misfitting": misfitting.load,
     "misfitting_all": misfitting.load_all,

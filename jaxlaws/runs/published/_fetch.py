@@ -34,8 +34,8 @@ def listed(dataset: str) -> tuple[Remote, ...]:
     """Every upstream file of a data set, in the registry's order."""
     entry = json.loads(resources.files("jaxlaws.runs.published").joinpath("registry.json").read_text("utf-8"))[dataset]
     return tuple(
-        Remote(f"{entry['folder']}/{name}", f"{entry['address']}/{quote(name)}", sha256, size)
-        for name, (sha256, size) in entry["files"].items()
+        Remote(f"{entry['folder']}/{name}", next(iter(own), f"{entry['address']}/{quote(name)}"), sha256, size)
+        for name, (sha256, size, *own) in entry["files"].items()  # a file may state an address of its own
     )
 
 
