@@ -6,7 +6,7 @@ constants.
 | final losses of models of several sizes and data | `chinchilla`, `kaplan_nd`, `overtraining`, `skaling`             |
 | one quantity only                                | `power`, `power_plus_constant`, `rising_power`                   |
 | whole loss curves and their learning rates       | `progress_noise`, `multi_power`, `lr_annealing`, `fsl_practical` |
-| validation losses and downstream errors          | `error_from_loss`                                                |
+| validation losses and downstream errors          | `error_from_loss`, `sigmoid`                                     |
 | sweeps over learning rate and batch              | `step_law`, `step_law_batch`, `lr_batch_basin`                   |
 | training in few bits, or in floating point       | `precision_train`, `fp_quant`, `fp4_eff`                         |
 | quantization after or during training            | `precision_ptq`, `qid`, `qat_group`                              |
@@ -52,6 +52,7 @@ from jaxlaws.laws.deepseek import deepseek_batch, deepseek_data, deepseek_lr, de
 from jaxlaws.laws.diffusion import dit_compute, dit_compute_data, dit_compute_fid, dit_compute_size
 from jaxlaws.laws.diloco import diloco, diloco_batch, diloco_lr
 from jaxlaws.laws.distillation import distillation, distillation_supervised
+from jaxlaws.laws.downstream import sigmoid
 from jaxlaws.laws.experts import (
     fine_grained_dense,
     fine_grained_moe,
