@@ -103,7 +103,7 @@ from jaxlaws.laws.multi_power import multi_power
 from jaxlaws.laws.optimizers import optimizers_wen, optimizers_wen_setting, optimizers_wen_size
 from jaxlaws.laws.overtraining import error_from_loss, overtraining
 from jaxlaws.laws.parscale import parscale
-from jaxlaws.laws.pointers import hitchhiker, regmix, scale_efficiently, ul2r
+from jaxlaws.laws.pointers import cooldowns, hitchhiker, regmix, scale_efficiently, ul2r
 from jaxlaws.laws.porian import porian_batch, porian_loss, porian_lr, porian_size
 from jaxlaws.laws.power import power, power_plus_constant, rising_power
 from jaxlaws.laws.precision import precision_ptq, precision_train, precision_unified, precision_unified_weights

@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from jaxlaws.spec import pointer
 
+cooldowns = pointer(
+    "cooldowns",
+    source="Hägele et al. (2024), Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations, arXiv:2405.18392",
+    bibtex="""
+    @article{hagele2024scaling,
+      title={Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations},
+      author={H{\\"a}gele, Alexander and Bakouch, Elie and Kosson, Atli and Ben Allal, Loubna and others},
+      journal={arXiv preprint arXiv:2405.18392},
+      year={2024}
+    }
+    """,
+    see=("multi_power", "lr_annealing", "progress_noise"),
+    text="it compares cooldowns after a constant rate (1-sqrt does best), without a law; the shapes are in `jaxlaws.schedules`",
+    aliases=("schedules",),
+)
+
 hitchhiker = pointer(
     "hitchhiker",
     source="Choshen, Zhang & Andreas (2024), A Hitchhiker's Guide to Scaling Law Estimation, arXiv:2410.11840",

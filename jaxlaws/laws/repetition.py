@@ -92,6 +92,7 @@ def effective_passes(passes, *, E, A, B, alpha, beta, R_D, R_N):
         "optimal_size": optimal_size,
         "effective_passes": effective_passes,
     },
+    data=("datablations",),
     limits=(
         "Published as a fit of R_D and R_N alone, the other five held: all at once, A and B move the size from which "
         "parameters are too many.",

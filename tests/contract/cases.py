@@ -121,6 +121,16 @@ def truth_of(law: Law) -> dict[str, float]:
     return out
 
 
+def form_of(law: Law) -> Law:
+    """The law whose formula this one has: what is compiled for it serves all that restate it."""
+    return law if law.form is None else form_of(law.form)
+
+
+def renamed(law: Law, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs of a law under the names of its form."""
+    return {there: inputs[here] for here, there in zip(law.inputs, form_of(law).inputs, strict=True)}
+
+
 @functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK)
 def _rows(law: Law, vector: Any, inputs: Mapping[str, Any]) -> Any:
     params = {k: vector[j] for j, k in enumerate(law.params)}
@@ -128,11 +138,11 @@ def _rows(law: Law, vector: Any, inputs: Mapping[str, Any]) -> Any:
 
 
 def rows(law: Law, params: Mapping[str, float]) -> np.ndarray:
-    """A law at all its inputs, in float64: `(points,)`, or `(runs, steps)`. One program a law."""
+    """A law at all its inputs, in float64: `(points,)`, or `(runs, steps)`. One program a form."""
     held = {k: p.fixed if p.fixed is not None else PEAK for k, p in law.params.items()}
     vector = np.array([(held | dict(params))[k] for k in law.params], dtype=np.float64)
     with jax.enable_x64(True):
-        return np.asarray(_rows(law, vector, inputs_of(law)))
+        return np.asarray(_rows(form_of(law), vector, renamed(law, inputs_of(law))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,10 +159,8 @@ class Evaluated:
     slope: dict[str, np.ndarray]
 
 
-@functools.cache
-def evaluated(law: Law, dtype: str) -> Evaluated:
-    """Value, gradient and Hessian of a law over the start box, by one compiled call."""
-
+@functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK)
+def _derivatives(law: Law, vectors: Any, inputs: Mapping[str, Any]) -> tuple[Any, ...]:
     def one(vector: Any, inputs: Mapping[str, Any]) -> tuple[Any, ...]:
         def value(v: Any, i: Mapping[str, Any]) -> Any:
             return law.fn(*(i[name] for name in law.inputs), **{k: v[j] for j, k in enumerate(law.params)})
@@ -166,11 +174,17 @@ def evaluated(law: Law, dtype: str) -> Evaluated:
         return value(vector, inputs), jax.grad(total)(vector, inputs), hessian, slope
 
     batch = jax.vmap(one) if not law.is_curve else jax.vmap(jax.vmap(one, in_axes=(None, 0)), in_axes=(0, None))
+    return batch(vectors, inputs)
+
+
+@functools.cache
+def evaluated(law: Law, dtype: str) -> Evaluated:
+    """Value, gradient and Hessian of a law over the start box, by one compiled call."""
     with jax.enable_x64(dtype == "float64"):
         cast = functools.partial(
             jax.tree.map, lambda x: jnp.asarray(x, dtype if np.asarray(x).dtype.kind == "f" else None)
         )
-        out = jax.jit(batch, compiler_options=QUICK)(cast(start_points(law)), cast(inputs_of(law)))
-        out = jax.device_get(out)
+        inputs = cast(renamed(law, inputs_of(law)))
+        out = jax.device_get(_derivatives(form_of(law), cast(start_points(law)), inputs))
     assert all(x.dtype == dtype for x in jax.tree.leaves(out)), f"law {law.name} leaves {dtype}"
     return Evaluated(*out)
