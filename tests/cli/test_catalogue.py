@@ -1,12 +1,26 @@
-"""The catalogue as a page."""
+"""docs/catalogue.md is what the laws say."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from jaxlaws.spec import catalogue
+
+PAGE = Path(__file__).parents[2] / "docs" / "catalogue.md"
+RENEW = "jaxlaws laws --markdown > docs/catalogue.md"
+
+
+def test_the_page_of_all_laws_is_not_stale(jaxlaws):
+    assert PAGE.read_text(encoding="utf-8") == jaxlaws("laws", "--markdown").out, (
+        f"docs/catalogue.md is stale: `{RENEW}`"
+    )
+
+
+def test_the_page_says_how_to_renew_it():
+    assert RENEW in PAGE.read_text(encoding="utf-8")
 
 
 def test_page_of_one_law_has_its_numbers_unrounded(jaxlaws):
