@@ -56,6 +56,7 @@ def law(
                 return tuple(one for n in names for one in names_of(n, {**inputs, **params}, sizes))
 
             variants_ = dict(variants or {})
+            defaults = {k: v[0] for k, v in variants_.items()}
             return Law(
                 name=name,
                 fn=_with_scalars(fn, inputs, params, sizes) if sizes else fn,
@@ -67,9 +68,8 @@ def law(
                 bibtex=textwrap.dedent(bibtex).strip(),
                 aliases=aliases,
                 variants=MappingProxyType(variants_),
-                options=MappingProxyType(
-                    {k: v[0] for k, v in variants_.items()} | {k: str(v) for k, v in sizes.items()}
-                ),
+                options=MappingProxyType(defaults | {k: str(v) for k, v in sizes.items()}),
+                usual=MappingProxyType(defaults | {k: str(v) for k, v in usual.items()}),
                 derived=MappingProxyType(
                     {
                         k: _derived_with_scalars(f, inputs, params, sizes) if sizes else f

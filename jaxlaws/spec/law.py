@@ -42,6 +42,7 @@ class Law:
     """A scaling law: call it with inputs and parameters by keyword.
 
     Static under `jit` by identity; equal laws are one object, also after pickling. `fn` is the pure function itself.
+    `options` are its variants and sizes, `usual` those of the law that was written.
     `papers` are the arXiv ids that speak of it, `form` is the generic law whose formula it has, where it has none of
     its own. `sizes` says how many there are of what its inputs or parameters come in (such as domains), and `resize`
     makes the law of other sizes. Each group of `redundant` is a set of parameters that data cannot all tell apart.
@@ -59,6 +60,7 @@ class Law:
     aliases: tuple[str, ...] = ()
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    usual: Mapping[str, str] = field(default_factory=dict)
     derived: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
     published: Mapping[str, tuple[str, Mapping[str, float]]] = field(default_factory=dict)
@@ -90,7 +92,7 @@ class Law:
         """Published parameter sets by name; those that belong to another variant or size evaluate that."""
         sets = {}
         # A set without a size has as many parameters as the law that was written.
-        usual = {k: str(v) for k, v in _interned(self.found).sizes.items()} if self.sizes else {}
+        usual = {k: self.usual[k] for k in self.sizes}
         for key, (about, values) in self.published.items():
             options = usual | {k.removeprefix("variant:"): v for k, v in values.items() if k.startswith("variant:")}
             law = self.variant(**{k: str(v) for k, v in options.items()}) if options else self
@@ -100,7 +102,6 @@ class Law:
     def variant(self, **options: str) -> Law:
         """This law under other named conventions, such as `multi_power.variant(warmup="excluded")`, or of another size,
         such as `data_mixing_exp.variant(domains="5")`."""
-        base = _interned(self.found)
         merged, sizes = dict(self.options), dict(self.sizes)
         for key, value in options.items():
             if key in sizes:
@@ -112,6 +113,9 @@ class Law:
                 raise LawError(f"law `{self.name}`: {nearest(value, self.variants[key], what=f'value of {key}')}")
             else:
                 merged[key] = value
+        if merged == dict(self.options):
+            return self
+        base = _interned(self.found)
         if merged == dict(base.options):
             return base
         key = (*self.found, *(f"{k}={v}" for k, v in sorted(merged.items())))
@@ -124,8 +128,7 @@ class Law:
     def label(self) -> str:
         """Name with the options that differ from the default, as the command line takes it:
         `multi_power:warmup=excluded`."""
-        usual = _interned(self.found).options if self.options else {}
-        chosen = [f"{k}={v}" for k, v in self.options.items() if v != usual[k]]
+        chosen = [f"{k}={v}" for k, v in self.options.items() if v != self.usual[k]]
         return ":".join([self.name, *chosen])
 
     def __repr__(self) -> str:

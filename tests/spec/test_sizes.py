@@ -107,6 +107,21 @@ def test_unknown_size_names_the_nearest():
         catalogue["chinchilla"].variant(domains="3")
 
 
+def test_sized_law_of_a_function_shows_itself_and_its_constants():
+    @law(
+        inputs={"r": each(quantity.SHARE, "domains")},
+        output=quantity.LOSS,
+        params={"A": positive(start=(1, 2))},
+        source="these tests",
+        sizes={"domains": 2},
+        constants={"here": ("tests", {"A": 1.5})},
+    )
+    def local(r, *, A):
+        return A * r[0]
+
+    assert repr(local) == "<law local(r1, r2; A)>" and local.constants["here"].law is local
+
+
 def test_derived_quantities_take_and_give_scalars():
     assert mixed.derived["best"](0.1, **VALUES | {"t1": 1.0, "t2": 3.0}) == {"r1": 0.25, "r2": 0.75}
 
