@@ -14,13 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlaws.errors import FitError, nearest
-from jaxlaws.fitting.problem import Data, Layout, Slot, linear_start, objective_of, residuals_of, unpack
+from jaxlaws.fitting.problem import Data, Layout, Slot, objective_of, projection, residuals_of, unpack
 from jaxlaws.fitting.starts import sobol
 from jaxlaws.objectives import Normal, Objective, huber
 from jaxlaws.solvers import Descent, LevenbergMarquardt, Race, Rung, Solver, Status, frozen, levenberg_marquardt, race
 from jaxlaws.spec import Law, Param
 
 AGREE = 1.01  # a start agrees when its objective is within this factor of the best
+ROUNDING = 1e-20  # cost of a row that is mere rounding: exact data raise no doubt about the minimum
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Plan:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Problem:
-    """What of a search is data. `low`, `high`, `floor` are `(params,)` in coordinates, `floor` raw."""
+    """What of a search is data. `low`, `high` are `(params,)` in coordinates, `floor` is raw. Searches take many stacked."""
 
     data: Data
     fixed: Mapping[str, Any]
@@ -50,29 +51,44 @@ class Problem:
 
 
 def search(plan: Plan, problem: Problem, starts: Any) -> Race:
-    """Minimum over all starts `(starts, params)`, in coordinates."""
+    """Minimum for each group over its starts `(groups, starts, params)`, in coordinates.
+
+    Every leaf of `problem` has a leading axis of groups; objective, priors and box must be the same for all of them.
+    """
+    if plan.explore is not None or not isinstance(plan.solver, LevenbergMarquardt):
+        alone = jax.vmap(lambda p, s: _search(plan, jax.tree.map(lambda leaf: leaf[None], p), s[None]))
+        return jax.tree.map(lambda leaf: leaf[:, 0], alone(problem, starts))
+    return _search(plan, problem, starts)
+
+
+def _search(plan: Plan, problem: Problem, starts: Any) -> Race:
+    objective, priors, low, high, floor = jax.tree.map(
+        lambda leaf: leaf[0], (problem.objective, problem.priors, problem.low, problem.high, problem.floor)
+    )
 
     def residuals(dtype: Any) -> Any:
-        p = _cast(problem, dtype)
-        return residuals_of(plan.law, plan.layout, p.data, p.fixed, p.objective, p.priors)
+        data, fixed, objective_, priors_ = _cast((problem.data, problem.fixed, objective, priors), dtype)
+        return residuals_of(plan.law, plan.layout, data, fixed, objective_, priors_)
 
-    if plan.linear:
-        p = problem
+    def project(dtype: Any, robust: bool = True) -> Any:
+        data, fixed, objective_, *box = _cast((problem.data, problem.fixed, objective, floor, low, high), dtype)
+        return projection(plan.law, plan.layout, data, fixed, objective_, *box, robust=robust)
 
-        def prepared(x: Any) -> Any:
-            return linear_start(plan.law, plan.layout, p.data, p.fixed, p.objective, x, p.floor, p.low, p.high)
-
-        starts = jax.vmap(prepared)(starts)
-    starts = jnp.clip(starts, problem.low[None, :], problem.high[None, :])
+    begun = plan.rungs[0].projected > 0 and plan.explore is None  # such a rung solves for linear parameters itself
+    if plan.linear and not begun and (first := project(starts.dtype, robust=False)) is not None:
+        flat = starts.reshape(-1, starts.shape[-1])
+        starts = first(flat.T).T.reshape(starts.shape)
+    starts = jnp.clip(starts, low[None, None, :], high[None, None, :])
     if (explore := plan.explore) is not None:
-        starts = jax.vmap(lambda s: explore.run(residuals(s.dtype), s, problem.low, problem.high))(starts).x
-    return race(residuals, starts, problem.low, problem.high, solver=plan.solver, rungs=plan.rungs)
+        whole = residuals(starts.dtype)
+        starts = jax.vmap(jax.vmap(lambda s: explore.run(whole, s, low, high)))(starts).x
+    return race(residuals, starts, low, high, solver=plan.solver, rungs=plan.rungs, project=project)
 
 
 @partial(jax.jit, static_argnums=0)
 def search_groups(plan: Plan, problems: Problem, starts: Any) -> Race:
-    """`search` over a leading axis of groups, `starts` `(groups, starts, params)`."""
-    return jax.vmap(partial(search, plan))(problems, starts)
+    """`search`, compiled once for each plan and shape."""
+    return search(plan, problems, starts)
 
 
 def _cast(tree: Any, dtype: Any) -> Any:
@@ -154,7 +170,12 @@ def solve(
         high=jnp.asarray(high, dtype),
         floor=jnp.asarray(floor, dtype),
     )
-    plan = Plan(law, layout, solver, default_rungs(solver, len(points), str(dtype)), None, isinstance(starts, int))
+    linear = isinstance(starts, int)
+    rungs = (
+        *default_rungs(law, layout, solver, linear=linear, dtype=str(dtype)),
+        *polishing(solver, len(points), str(dtype)),
+    )
+    plan = Plan(law, layout, solver, rungs, None, linear)
     x, race_ = _optimum(plan, problem, jnp.asarray(points, dtype))
     minimum = race_.best
     stuck = frozen(x, minimum.gradient, problem.low, problem.high)
@@ -164,7 +185,7 @@ def solve(
         params=values | fixed,
         objective=best,
         status=_status_code(race_, stuck),
-        agree=jnp.mean((race_.objectives <= AGREE * best).astype(dtype)),
+        agree=jnp.mean(agreeing(race_.objectives, best, jnp.sum(problem.data.weight > 0).astype(dtype)).astype(dtype)),
         gradient=minimum.gradient,
     )
 
@@ -172,7 +193,8 @@ def solve(
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _optimum(plan: Plan, problem: Problem, starts: Any) -> tuple[Any, Race]:
     """Optimum in coordinates `(params,)`, differentiable, and the race that found it, which is not."""
-    found = search(plan, problem, starts)
+    found = search(plan, jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], problem), starts[None])
+    found = jax.tree.map(lambda leaf: leaf[0], found)
     return found.best.x, jax.lax.stop_gradient(found)
 
 
@@ -341,9 +363,29 @@ def starting_points(law: Law, layout: Layout, params: Mapping[str, Param], start
     return out
 
 
-def default_rungs(solver: Solver, starts: int, dtype: str = "float64") -> tuple[Rung, ...]:
-    """All starts for the solver's trips, then the best eight for its polish."""
+def default_rungs(
+    law: Law, layout: Layout, solver: Solver, *, linear: bool, dtype: str = "float64"
+) -> tuple[Rung, ...]:
+    """What every start takes: projected steps and a few more, or, without linear parameters, more.
+
+    Sums over curves cost so much more than compiling that float32 does the first part.
+    """
     trips = getattr(solver, "trips", 0)
+    if not (linear and isinstance(solver, LevenbergMarquardt) and solver.projected and any(s.linear for s in layout)):
+        return (Rung(None, trips, dtype),)
+    projected, after = solver.projected, max(trips // 5, 1)
+    if not law.is_curve:
+        return (Rung(None, projected + after, dtype, projected=projected),)
+    more = projected + projected // 2  # their valleys are longer
+    return Rung(None, more, "float32", projected=more), Rung(None, after, dtype)
+
+
+def agreeing(objectives: Any, best: Any, rows: Any) -> Any:
+    """Which starts agree with the best: within a factor, or within the rounding of exact data."""
+    return objectives <= AGREE * best + ROUNDING * rows
+
+
+def polishing(solver: Solver, starts: int, dtype: str) -> tuple[Rung, ...]:
+    """The best eight take the solver's polish."""
     polish = solver.polish if isinstance(solver, LevenbergMarquardt) else 0
-    rungs = (Rung(None, trips, dtype),)
-    return (*rungs, Rung(min(8, starts), polish, dtype)) if polish else rungs
+    return (Rung(min(8, starts), polish, dtype),) if polish else ()

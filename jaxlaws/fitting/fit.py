@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,9 +21,9 @@ from jaxlaws.errors import FitError, JaxlawsError, TracerError, nearest
 from jaxlaws.fitting import _clock
 from jaxlaws.fitting.assemble import Assembled, assemble, columns_of, numeric_columns, padded
 from jaxlaws.fitting.engine import (
-    AGREE,
     Plan,
     Problem,
+    agreeing,
     boxes,
     default_rungs,
     layout_of,
@@ -51,8 +53,8 @@ from jaxlaws.spec import Law, Param, find
 
 GROUPS = 8  # groups of one compiled batch: always this many, the last ones repeated, so that results do not depend on the batch
 CONDITION = 1e12
-ROUNDING = 1e-20  # cost of a row that is mere rounding: exact data raise no doubt about the minimum
 GIVEN = "jaxlaws_weight"  # column that carries weights given as an array along with their rows
+CHUNKS = 8  # of the starts of one group, at least, where they are many
 POLISHED = 8  # starts that take more trips where the best has not converged
 POLISHES = 3  # rounds of them, at most
 
@@ -163,10 +165,9 @@ class _Settings:
     seed: int
     bins: int | None
 
-    def plan(self, layout: Layout, starts: int) -> Plan:
-        del starts
-        rungs = self.rungs or default_rungs(self.solver, 1)[:1]
+    def plan(self, layout: Layout) -> Plan:
         linear = isinstance(self.starts, int | np.integer)
+        rungs = self.rungs or default_rungs(self.law, layout, self.solver, linear=linear)
         return Plan(self.law, layout, self.solver, rungs, self.explore, linear)
 
     def per(self) -> dict[str, str]:
@@ -211,24 +212,26 @@ def _fit_groups(
     for group in ready:
         shapes = tuple(x.shape for x in jax.tree.leaves(group.problem))
         batches.setdefault((group.layout, shapes), []).append(group)
+    size = 1 if alone else GROUPS
+
+    def search(part: list[_Group]) -> list[Fit]:
+        full = part + [part[-1]] * (size - len(part))
+        problems = jax.tree.map(lambda *x: np.stack(x), *[g.problem for g in full])
+        found = _searched(settings, settings.plan(part[0].layout), problems, np.stack([g.starts for g in full]))
+        each = [jax.tree.map(lambda x, j=j: x[j], found) for j in range(len(part))]
+        return [_finished(settings, group, one, by, alone=alone) for group, one in zip(part, each, strict=True)]
+
     for batch in batches.values():
-        size = 1 if alone else GROUPS
-        for begin in range(0, len(batch), size):
-            part = batch[begin : begin + size]
-            full = part + [part[-1]] * (size - len(part))
-            plan = settings.plan(part[0].layout, len(part[0].starts))
-            problems = jax.tree.map(lambda *x: np.stack(x), *[g.problem for g in full])
-            found = _searched(settings, plan, problems, np.stack([g.starts for g in full]))
-            for j, group in enumerate(part):
-                one = jax.tree.map(lambda x, j=j: x[j], found)
-                fits[group.index] = _finished(settings, group, one, by, alone=alone)
+        parts = [batch[begin : begin + size] for begin in range(0, len(batch), size)]
+        for part, done in zip(parts, _in_threads(search, parts), strict=True):
+            fits |= {group.index: one for group, one in zip(part, done, strict=True)}
     return [fits[i] for i in range(len(groups))]
 
 
 def _searched(settings: _Settings, plan: Plan, problems: Problem, starts: np.ndarray) -> Race:
     """The search, and more trips for the best starts as long as some group has not converged, in programs compiled
     only then."""
-    found: Race = jax.device_get(search_groups(plan, problems, starts))
+    found = _chunked(plan, problems, starts) if len(starts) == 1 else _run(plan, problems, starts)
     solver = settings.solver
     if settings.rungs is not None or not isinstance(solver, LevenbergMarquardt):
         return found
@@ -240,7 +243,7 @@ def _searched(settings: _Settings, plan: Plan, problems: Problem, starts: np.nda
         best = order[:, : min(POLISHED, order.shape[1])]
         again = np.take_along_axis(found.reached, best[:, :, None], axis=1)
         more = dataclasses.replace(plan, rungs=(Rung(None, solver.polish),), explore=None, linear=False)
-        polished: Race = jax.device_get(search_groups(more, problems, again))
+        polished = _run(more, problems, again)
         objectives, reached = found.objectives.copy(), found.reached.copy()
         np.put_along_axis(objectives, best, polished.objectives, axis=1)
         np.put_along_axis(reached, best[:, :, None], polished.reached, axis=1)
@@ -249,6 +252,45 @@ def _searched(settings: _Settings, plan: Plan, problems: Problem, starts: np.nda
         # A group that had converged keeps its bits, whatever its neighbours in the batch still need.
         found = jax.tree.map(partial(_kept, np.array(done)), found, after)
     return found
+
+
+def _run(plan: Plan, problems: Problem, starts: np.ndarray) -> Race:
+    found: Race = jax.device_get(search_groups(plan, problems, starts))
+    return found
+
+
+def _chunked(plan: Plan, problems: Problem, starts: np.ndarray) -> Race:
+    """The search of one group, its starts in chunks for the cores. The chunks' size depends on nothing but the number
+    of starts, so that no bit depends on the machine's size."""
+    count = starts.shape[1]
+    size = max(4, 1 << max(0, (count // CHUNKS).bit_length() - 1))
+    whole = plan.explore is not None or any(rung.keep is not None for rung in plan.rungs)
+    if whole or count < 2 * size or jax.default_backend() != "cpu":  # an accelerator wants them all at once
+        return _run(plan, problems, starts)
+    chunks = -(-count // size)
+    padded = np.concatenate([starts, np.repeat(starts[:, -1:], chunks * size - count, axis=1)], axis=1)
+    races = _in_threads(lambda i: _run(plan, problems, padded[:, i * size : (i + 1) * size]), list(range(chunks)))
+    objectives = np.concatenate([r.objectives for r in races], axis=1)[:, :count]
+    reached = np.concatenate([r.reached for r in races], axis=1)[:, :count]
+    winner = int(np.argmin(np.where(np.isfinite(objectives[0]), objectives[0], np.inf)))
+    return Race(races[winner // size].best, objectives, reached, np.array([winner]))
+
+
+def _in_threads(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """Results of `work`, in order: the first one alone, so that what it compiles serves the others, on all cores."""
+    first = [work(item) for item in items[:1]]
+    cores = os.cpu_count() or 1
+    if len(items) <= 2 or cores == 1:
+        return first + [work(item) for item in items[1:]]
+
+    device = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
+
+    def wide(item: Any) -> Any:
+        with jax.enable_x64(True), jax.default_device(device):  # contexts do not reach into threads
+            return work(item)
+
+    with ThreadPoolExecutor(cores) as pool:
+        return first + list(pool.map(wide, items[1:]))
 
 
 def _kept(keep: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -370,7 +412,7 @@ def _finished(settings: _Settings, group: _Group, found: Any, by: tuple[str, ...
         params=_values(settings, group, np.asarray(minimum.x)),
         guesses=_guesses(settings, group, np.asarray(minimum.x)),
         objective=best,
-        agree=float(np.mean(np.asarray(found.objectives) <= AGREE * best + ROUNDING * rows)),
+        agree=float(np.mean(agreeing(np.asarray(found.objectives), best, rows))),
         remaining=left,
         at_bound=tuple(dict.fromkeys(n for n, s in zip(names, stuck, strict=True) if s)),
         condition=condition,
@@ -535,7 +577,7 @@ def _fit_shared(settings: _Settings, table: Runs, by: tuple[str, ...], share: Se
     names = [k for k, p in settings.params.items() if p.fixed is None and p.reference is None and k not in share]
     per = dict.fromkeys(names, column) | {k: v for k, v in settings.per().items() if k not in share}
     group = _prepare(settings, 0, (), joint, per)
-    plan = settings.plan(group.layout, len(group.starts))
+    plan = settings.plan(group.layout)
     stacked = jax.tree.map(lambda x: x[None], group.problem)
     found = _searched(settings, plan, stacked, group.starts[None])
     whole = _finished(settings, group, jax.tree.map(lambda x: x[0], found), by, alone=True)

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxlaws.objectives import Normal, Objective, link
-from jaxlaws.solvers import Residuals, jacobian
+from jaxlaws.solvers import Batched, Residuals, columns
+from jaxlaws.solvers._linear import solve_positive
 from jaxlaws.spec import Law
 
 
@@ -74,18 +75,73 @@ def predictions(law: Law, params: Mapping[str, Any], data: Data) -> Any:
     return jax.vmap(one)(data.inputs, data.copy)
 
 
+def many_predictions(law: Law, free: Mapping[str, Any], fixed: Mapping[str, Any], data: Data) -> Any:
+    """Law at every observation of every group for many starts, `(rows, groups * starts)`.
+
+    `free` has values `(groups, starts)` or `(copies, groups, starts)`; `data` and `fixed` have a leading axis of groups.
+    """
+    if law.is_curve:
+
+        def group(data: Data, fixed: Mapping[str, Any], free: Mapping[str, Any]) -> Any:
+            return jax.vmap(lambda free: predictions(law, {**fixed, **free}, data), in_axes=-1, out_axes=-1)(free)
+
+        found = jax.vmap(group, in_axes=(0, 0, -2), out_axes=-2)(data, dict(fixed), dict(free))
+    else:
+        # Rows outermost, starts innermost: what comes next is sums over rows, of many starts at once.
+        def row(inputs: Mapping[str, Any], copy: Mapping[str, Any]) -> Any:
+            def group(inputs: Any, copy: Any, fixed: Any, free: Any) -> Any:
+                own = {name: value[copy[name]] if name in copy else value for name, value in free.items()}
+                return jax.vmap(lambda own: law.fn(*(inputs[name] for name in law.inputs), **fixed, **own))(own)
+
+            return jax.vmap(group, in_axes=(0, 0, 0, -2))(inputs, copy, dict(fixed), dict(free))
+
+        rows_first = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), (data.inputs, data.copy))
+        found = jax.vmap(row)(*rows_first)
+    return found.reshape(-1, found.shape[-2] * found.shape[-1])
+
+
 def residuals_of(
     law: Law, layout: Layout, data: Data, fixed: Mapping[str, Any], objective: Objective, priors: Mapping[str, Normal]
 ) -> Residuals:
-    """Residual function of the coordinates: half its sum of squares is the objective, priors included."""
-    root_weight = jnp.sqrt(data.weight)
+    """Residual function of the coordinates of many starts `(groups * starts,)`: half its sum of squares over rows
+    is the objective, priors included. `data` and `fixed` have a leading axis of groups."""
+    groups = data.observed.shape[0]
+    on = objective.on or law.output.scale
+    target, root_weight = link(data.observed, on), jnp.sqrt(data.weight)
 
-    def residuals(x: Sequence[Any]) -> Any:
-        free = unpack(layout, x)
-        u = _differences(law, {**fixed, **free}, data, objective)
-        return jnp.concatenate([jnp.ravel(root_weight * objective.root(u)), *_pulls(free, objective, priors)])
+    def inner(x: Sequence[Any]) -> Any:
+        return many_predictions(law, _by_group(unpack(layout, x), groups), fixed, data)
 
-    return residuals
+    def outer(predicted: Any) -> Any:
+        starts = predicted.shape[1] // groups
+        u = link(predicted, on) - _for_starts(target, starts)
+        return _for_starts(root_weight, starts) * objective.root(u)
+
+    def share(predicted: Any) -> Any:
+        u = link(predicted, on) - _for_starts(target, predicted.shape[1] // groups)
+        ones = jnp.ones_like(u)
+
+        def slope(u: Any) -> Any:
+            return jax.jvp(objective.rho, (u,), (ones,))[1]
+
+        curvature = jax.jvp(slope, (u,), (ones,))[1]
+        return jnp.clip(curvature / jnp.square(jax.jvp(objective.root, (u,), (ones,))[1]), 0.0, 1.0)
+
+    def pulls(x: Sequence[Any]) -> Any:
+        return jnp.concatenate([p.reshape(-1, x[0].shape[0]) for p in _pulls(unpack(layout, x), objective, priors)])
+
+    # What a curve's sums are made of is a thousand times larger than the sums.
+    return Batched(inner, outer, pulls if priors else None, stored=not law.is_curve, share=share)
+
+
+def _by_group(free: Mapping[str, Any], groups: int) -> dict[str, Any]:
+    return {name: value.reshape(*value.shape[:-1], groups, -1) for name, value in free.items()}
+
+
+def _for_starts(leaf: Any, starts: int) -> Any:
+    """`(groups, ...)` to `(rows, groups * starts)`, the same for every start of a group."""
+    flat = leaf.reshape(leaf.shape[0], -1).T
+    return jnp.broadcast_to(flat[:, :, None], (*flat.shape, starts)).reshape(flat.shape[0], -1)
 
 
 def objective_of(
@@ -112,69 +168,93 @@ def _pulls(free: Mapping[str, Any], objective: Objective, priors: Mapping[str, N
     pulls = []
     for name, prior in priors.items():
         weight = (unit if prior.residual is None else prior.residual) / prior.sd
-        pulls.append(jnp.atleast_1d((free[name] - prior.mean) * weight))
+        pulls.append((free[name] - prior.mean) * weight)
     return pulls
 
 
-def linear_start(
+def projection(
     law: Law,
     layout: Layout,
     data: Data,
     fixed: Mapping[str, Any],
     objective: Objective,
-    x: Any,
     floor: Any,
     low: Any,
     high: Any,
-) -> Any:
-    """`x` with the linear parameters set to the best they can be, given the rest, by weighted least squares above 0.
+    *,
+    robust: bool = True,
+) -> Callable[[Any], Any] | None:
+    """Function of points `(params, starts)` that sets the linear parameters to the best they can be given the rest,
+    positive ones above 0; None for a law without any.
 
-    Weights are 1/observed^2 on the log scale, so that the relative error counts. `floor` `(params,)` keeps positive
-    parameters off 0, where their logarithm would have no slope.
+    Weighted least squares on the observed scale, weights 1/observed^2 where residuals are logarithms, so that the
+    relative error counts. `robust` repeats it with the weights that the objective gives to each residual. `floor`
+    `(params,)` keeps positive parameters off 0, where their logarithm would have no slope.
     """
-    at = [i for i, slot in enumerate(_each(layout)) if slot.linear]
-    if not at:
-        return x
     slots = _each(layout)
+    at = [i for i, slot in enumerate(slots) if slot.linear]
+    if not at:
+        return None
+    groups = data.observed.shape[0]
     on = objective.on or law.output.scale
-    weight = data.weight / (jnp.square(data.observed) if on == "log" else jnp.ones_like(data.observed))
-    root = jnp.ravel(jnp.sqrt(weight))
+    scale = 1.0 / data.observed if on == "log" else jnp.ones_like(data.observed)
+    either = jnp.asarray([not slots[i].log for i in at])[:, None]  # on its own scale a parameter may have any sign
 
-    def predicted(raw: tuple[Any, ...]) -> Any:
-        full = list(x)
-        for i, value in zip(at, raw, strict=True):
-            full[i] = jnp.log(value) if slots[i].log else value
-        return jnp.ravel(predictions(law, {**fixed, **unpack(layout, full)}, data))
+    def projected(x: Any) -> Any:
+        starts = x.shape[1] // groups
+        observed, unit, weight = (_for_starts(leaf, starts) for leaf in (data.observed, scale, data.weight))
 
-    # Affine in `raw`: the value at ones, less the columns, is what the other terms give.
-    value, columns = jacobian(predicted, jnp.ones(len(at), x.dtype))
-    rest = jnp.ravel(data.observed) - (value - jnp.sum(columns, axis=0))
-    signed = jnp.asarray([not slots[i].log for i in at])  # on its own scale a parameter may have either sign
-    best = _least_squares(columns * root[None, :], rest * root, signed)
-    best = jnp.where(jnp.isfinite(best), best, 1.0)
-    for i, value in zip(at, best, strict=True):
-        raw = jnp.maximum(value, floor[i]) if slots[i].log else value
-        x = x.at[i].set(jnp.clip(jnp.log(raw) if slots[i].log else raw, low[i], high[i]))
-    return x
+        def predicted(raw: tuple[Any, ...]) -> Any:
+            full = [x[i] for i in range(len(slots))]
+            for i, value in zip(at, raw, strict=True):
+                full[i] = jnp.log(value) if slots[i].log else value
+            return many_predictions(law, _by_group(unpack(layout, full), groups), fixed, data)
+
+        before = jnp.stack([jnp.exp(x[i]) if slots[i].log else x[i] for i in at])
+        # Affine in the parameters: the value less the columns times them is what the other terms give.
+        value, slopes = columns(predicted, before, stored=not law.is_curve)
+        slopes = [jax.lax.optimization_barrier(slope * unit) for slope in slopes]
+        rest = value * unit - sum(c[None] * column for c, column in zip(before, slopes, strict=True))
+        target = observed * unit - rest
+        found, active = before, jnp.ones(before.shape, bool)
+        for _ in range(3 if robust else len(at)):
+            miss = sum(c[None] * column for c, column in zip(found, slopes, strict=True)) - target
+            share = weight * _chord(objective, miss) if robust else weight
+            found = _least_squares(slopes, target, share, active)
+            active = active & (either | (found > 0))
+        found = jnp.where(jnp.isfinite(found), jnp.where(active, found, 0.0), before)
+        for i, value in zip(at, found, strict=True):
+            raw = jnp.maximum(value, floor[i]) if slots[i].log else value
+            x = x.at[i].set(jnp.clip(jnp.log(raw) if slots[i].log else raw, low[i], high[i]))
+        return x
+
+    return projected
 
 
-def _least_squares(columns: Any, target: Any, signed: Any) -> Any:
-    """Least squares over rows of `columns` `(terms, rows)`; terms that are not `signed` and come out negative are
-    dropped, one round each."""
-    terms = columns.shape[0]
-    norm = jnp.sqrt(jnp.sum(columns * columns, axis=1))
+def _chord(objective: Objective, u: Any) -> Any:
+    """Weight of a squared residual that has the cost's slope at `u`: rho'(u)/u."""
+    tiny = 1e-9
+    safe = jnp.where(jnp.abs(u) < tiny, tiny, u)
+    return jax.jvp(objective.rho, (safe,), (jnp.ones_like(safe),))[1] / safe
+
+
+def _least_squares(columns: list[Any], target: Any, weight: Any, active: Any) -> Any:
+    """Weighted least squares over rows of `columns`, each `(rows, starts)`; terms that are not `active`
+    `(terms, starts)` stay 0."""
+    terms = len(columns)
+    weighted = [weight * column for column in columns]
+    gram = {(i, j): jnp.sum(weighted[i] * columns[j], axis=0) for i in range(terms) for j in range(i, terms)}
+    right = jnp.stack([jnp.sum(column * target, axis=0) for column in weighted])
+    norm = jnp.sqrt(jnp.stack([gram[i, i] for i in range(terms)]))
+    active = active & (norm > 0)
     safe = jnp.where(norm > 0, norm, 1.0)
-    unit = columns / safe[:, None]
-    gram, right = unit @ unit.T, unit @ target
-    active = norm > 0
-    value = jnp.zeros_like(right)
-    eps = 100.0 * float(jnp.finfo(columns.dtype).eps)
-    for _ in range(terms):
-        both = active[:, None] & active[None, :]
-        matrix = jnp.where(both, gram, 0.0) + jnp.diag(jnp.where(active, eps, 1.0).astype(columns.dtype))
-        value = jnp.linalg.solve(matrix, jnp.where(active, right, 0.0))
-        active = active & (signed | (value > 0))
-    return jnp.where(active, value, 0.0) / safe
+    unit = jnp.stack([jnp.stack([gram[min(i, j), max(i, j)] for j in range(terms)]) for i in range(terms)])
+    unit = unit / (safe[:, None] * safe[None, :])
+    eps = 100.0 * float(jnp.finfo(target.dtype).eps)
+    eye = jnp.eye(terms, dtype=target.dtype)[:, :, None]
+    both = active[:, None] & active[None, :]
+    matrix = jnp.where(both, unit, 0.0) + eye * jnp.where(active, eps, 1.0).astype(target.dtype)[None, :]
+    return jnp.where(active, solve_positive(matrix, jnp.where(active, right / safe, 0.0)), 0.0) / safe
 
 
 def _each(layout: Layout) -> list[Slot]:

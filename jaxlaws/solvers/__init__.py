@@ -13,12 +13,14 @@ there.
 
 from jaxlaws.solvers.descent import Descent, descent
 from jaxlaws.solvers.levenberg_marquardt import (
+    Batched,
     LevenbergMarquardt,
     Minimum,
     Residuals,
+    columns,
     evaluate,
+    evaluate_many,
     frozen,
-    jacobian,
     levenberg_marquardt,
 )
 from jaxlaws.solvers.race import Race, Rung, Solver, race
@@ -26,6 +28,7 @@ from jaxlaws.solvers.root import bracketed_root
 from jaxlaws.solvers.status import Status
 
 __all__ = [
+    "Batched",
     "Descent",
     "LevenbergMarquardt",
     "Minimum",
@@ -35,10 +38,11 @@ __all__ = [
     "Solver",
     "Status",
     "bracketed_root",
+    "columns",
     "descent",
     "evaluate",
+    "evaluate_many",
     "frozen",
-    "jacobian",
     "levenberg_marquardt",
     "race",
 ]

@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxlaws.errors import FitError
-from jaxlaws.solvers.levenberg_marquardt import Minimum, Residuals, evaluate
+from jaxlaws.solvers.levenberg_marquardt import LevenbergMarquardt, Minimum, Residuals, batched, evaluate_many
+
+_BLOCK = 1 << 17  # numbers in the derivatives of starts that are worked on together: what fits a core's cache
 
 
 class Solver(Protocol):
@@ -21,14 +23,21 @@ class Solver(Protocol):
 
 @dataclass(frozen=True)
 class Rung:
-    """One stage: the `keep` best starts (None: all) take `trips` steps in `dtype`."""
+    """One stage: the `keep` best starts (None: all) take `trips` steps in `dtype`, the first `projected` of them as
+    `race` says."""
 
     keep: int | None
     trips: int
     dtype: str = "float64"
+    projected: int = 0
 
     def __post_init__(self) -> None:
-        if self.trips < 0 or (self.keep is not None and self.keep < 1) or self.dtype not in ("float32", "float64"):
+        if (
+            self.trips < 0
+            or self.projected < 0
+            or (self.keep is not None and self.keep < 1)
+            or self.dtype not in ("float32", "float64")
+        ):
             raise FitError(f"a rung needs trips >= 0, keep >= 1 and dtype float32 or float64; got {self}.")
 
 
@@ -44,40 +53,85 @@ class Race:
 
 
 def race(
-    problem: Callable[[Any], Residuals], starts: Any, low: Any, high: Any, *, solver: Solver, rungs: Sequence[Rung]
+    problem: Callable[[Any], Residuals],
+    starts: Any,
+    low: Any,
+    high: Any,
+    *,
+    solver: Solver,
+    rungs: Sequence[Rung],
+    project: Callable[[Any], Callable[[Any], Any] | None] | None = None,
 ) -> Race:
     """Minimise from every start `(starts, params)`; after each rung only the best go on. Ties go to the smaller index.
 
-    `problem(dtype)` gives the residuals in that precision. Where 64-bit types are off, float64 rungs run in the
-    default type.
+    `problem(dtype)` gives the residuals in that precision, and `project(dtype)` a function of points `(params, starts)`
+    that solves for some coordinates given the others, which projected rungs apply before each evaluation. Where 64-bit
+    types are off, float64 rungs run in the default type.
+
+    Many problems of one shape race side by side when `starts` is `(problems, starts, params)`: `problem` and `project`
+    then take points of all problems, `(params, problems * starts)`, and each outcome has a leading axis of problems.
     """
-    count = starts.shape[0]
-    index = jnp.arange(count)
+    if starts.ndim == 2:
+        found = race(problem, starts[None], low, high, solver=solver, rungs=rungs, project=project)
+        return jax.tree.map(lambda leaf: leaf[0], found)
+    groups, count, _ = starts.shape
+    index = jnp.broadcast_to(jnp.arange(count), (groups, count))
     minima = objectives = None
     x = reached = starts
     for rung in rungs:
-        if minima is not None and rung.keep is not None and rung.keep < x.shape[0]:
-            order = jnp.argsort(_ranked(minima.objective))[: rung.keep]
-            minima = jax.tree.map(lambda leaf, order=order: leaf[order], minima)
-            index, x = index[order], minima.x
+        if minima is not None and rung.keep is not None and rung.keep < x.shape[1]:
+            order = jnp.argsort(_ranked(minima.objective), axis=1)[:, : rung.keep]
+            index, x = jnp.take_along_axis(index, order, axis=1), jnp.take_along_axis(x, order[..., None], axis=1)
         dtype = jax.dtypes.canonicalize_dtype(rung.dtype)
-        residuals = problem(dtype)
-        lower, upper = low.astype(dtype), high.astype(dtype)
-        minima = jax.vmap(
-            lambda s, residuals=residuals, lower=lower, upper=upper, trips=rung.trips: solver.run(
-                residuals, s, lower, upper, trips=trips
-            )
-        )(x.astype(dtype))
+        better = project(dtype) if project is not None and rung.projected else None
+        minima = _stage(solver, problem(dtype), x.astype(dtype), low.astype(dtype), high.astype(dtype), rung, better)
         x = minima.x
-        reached = reached.at[index].set(x.astype(starts.dtype))
+        row = jnp.arange(groups)[:, None]
+        reached = reached.at[row, index].set(x.astype(starts.dtype))
         now = minima.objective.astype(starts.dtype)
-        objectives = now if objectives is None else objectives.at[index].set(now)
+        objectives = now if objectives is None else objectives.at[row, index].set(now)
     assert minima is not None and objectives is not None
-    winner = jnp.argmin(_ranked(minima.objective))
-    best = jax.tree.map(lambda leaf: leaf[winner], minima)
+    winner = jnp.argmin(_ranked(minima.objective), axis=1)
+    best = jax.tree.map(lambda leaf: leaf[jnp.arange(groups), winner], minima)
     if best.x.dtype != starts.dtype:
-        best = evaluate(problem(starts.dtype), best.x.astype(starts.dtype), best.damping.astype(starts.dtype))
-    return Race(best=best, objectives=objectives, reached=reached, winner=index[winner])
+        best = evaluate_many(problem(starts.dtype), best.x.astype(starts.dtype), best.damping.astype(starts.dtype))
+    chosen = jnp.take_along_axis(index, winner[:, None], axis=1)[:, 0]
+    return Race(best=best, objectives=objectives, reached=reached, winner=chosen)
+
+
+def _stage(solver: Solver, residuals: Residuals, starts: Any, low: Any, high: Any, rung: Rung, project: Any) -> Minimum:
+    """One rung of all starts `(problems, starts, params)`, a block of them after another where they are many."""
+    groups, count, n = starts.shape
+    if not isinstance(solver, LevenbergMarquardt):
+        one = residuals if groups == 1 else None
+        assert one is not None, "a solver that is not batched takes one problem at a time"
+        return jax.vmap(jax.vmap(lambda s: solver.run(one, s, low, high, trips=rung.trips)))(starts)
+
+    def run(block: Any) -> Minimum:
+        size = block.shape[1]
+        found = solver.run_many(
+            residuals,
+            block.reshape(groups * size, n),
+            low,
+            high,
+            trips=rung.trips,
+            project=project,
+            projected=rung.projected,
+        )
+        return jax.tree.map(lambda leaf: leaf.reshape(groups, size, *leaf.shape[1:]), found)
+
+    rows = jax.eval_shape(lambda s: batched(residuals)(tuple(s[:, 0, i] for i in range(n))), starts).shape[0]
+    size = max(1, 1 << max(0, (_BLOCK // (n * rows * groups)).bit_length() - 1))
+    if count <= size:
+        return run(starts)
+    blocks = -(-count // size)
+    padded = jnp.concatenate([starts, jnp.repeat(starts[:, -1:], blocks * size - count, axis=1)], axis=1)
+    found = jax.lax.map(run, jnp.moveaxis(padded.reshape(groups, blocks, size, n), 1, 0))
+
+    def whole(leaf: Any) -> Any:
+        return jnp.moveaxis(leaf, 0, 1).reshape(groups, blocks * size, *leaf.shape[3:])[:, :count]
+
+    return jax.tree.map(whole, found)
 
 
 def _ranked(objective: Any) -> Any:

@@ -20,7 +20,7 @@ import pytest
 import jaxlaws
 from jaxlaws import Law, formula, huber
 from jaxlaws.fitting import solve
-from jaxlaws.fitting.engine import Plan, Problem, default_rungs, layout_of, limits, search_groups, starting_points
+from jaxlaws.fitting.engine import Plan, Problem, layout_of, limits, search_groups, starting_points
 from jaxlaws.fitting.problem import Data
 from jaxlaws.solvers import Status, levenberg_marquardt
 
@@ -187,7 +187,7 @@ def recovery(law: Law, starts: int = 16) -> Recovery:
         floor=floor,
     )
     solver = levenberg_marquardt(trips=150, polish=0)
-    plan = Plan(counted, layout, solver, default_rungs(solver, starts), None, True)
+    plan = Plan(counted, layout, solver, (Rung(None, solver.trips),), None, True)
     return Recovery(law, plan, problem, starting_points(law, layout, params, starts, 1), truth, traced)
 
 

@@ -11,7 +11,7 @@ import optax
 import pytest
 from scipy.optimize import least_squares
 
-from jaxlaws.solvers import descent, evaluate, frozen, jacobian, levenberg_marquardt
+from jaxlaws.solvers import columns, descent, evaluate, frozen, levenberg_marquardt
 from jaxlaws.solvers._linear import solve_positive
 
 from .nist import CHWIRUT2, LANCZOS3, MISRA1A, THURBER, Problem
@@ -132,8 +132,9 @@ def test_search_differentiates_forwards():
     assert (float(value), float(slope)) == pytest.approx((1.4, 2.0), rel=1e-9)
 
 
+@pytest.mark.parametrize("stored", [False, True])
 @pytest.mark.parametrize("n", [1, 5, 25])
-def test_jacobian_is_jaxs_for_few_and_many_parameters(n):
+def test_derivatives_are_jaxs_for_few_and_many_parameters(n, stored):
     with jax.enable_x64(True):
         rng = np.random.default_rng(n)
         mix, x = jnp.asarray(rng.normal(size=(2 * n, n))), jnp.asarray(rng.normal(size=n))
@@ -141,9 +142,15 @@ def test_jacobian_is_jaxs_for_few_and_many_parameters(n):
         def fun(parts):
             return jnp.tanh(mix @ jnp.stack(parts)) + parts[0]
 
-        value, columns = jax.jit(functools.partial(jacobian, fun))(x)
-        np.testing.assert_allclose(value, fun(tuple(x)), rtol=1e-13)
-        np.testing.assert_allclose(columns, jax.jacrev(lambda v: fun(tuple(v)))(x).T, atol=1e-13)
+        many = jax.vmap(fun, out_axes=-1)
+        points = jnp.stack([x, x + 0.1, x - 0.1], axis=1)
+        values, slopes = jax.jit(functools.partial(columns, many, stored=stored))(points)
+        for i, point in enumerate(points.T):
+            np.testing.assert_allclose(values[:, i], fun(tuple(point)), atol=1e-14)
+            np.testing.assert_allclose(
+                np.stack(slopes)[:, :, i], jax.jacrev(lambda v: fun(tuple(v)))(point).T, atol=1e-13
+            )
+        value = fun(tuple(x))
         point = evaluate(fun, x, 0.5)
         assert float(point.objective) == pytest.approx(0.5 * float(value @ value), rel=1e-13)
         assert point.damping == 0.5

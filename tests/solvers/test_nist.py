@@ -48,7 +48,7 @@ def test_certified_parameters_come_back_to_6_digits_and_the_sum_to_9(problem):
 def test_gradient_vanishes_and_the_record_is_that_of_where_it_ended(problem):
     found = search(problem)
     residuals = problem.residuals(np)(found.x)
-    assert found.objective == pytest.approx(0.5 * residuals @ residuals, rel=1e-12)
+    assert found.objective == pytest.approx(0.5 * residuals @ residuals, rel=1e-11)  # rounding of y - f, at 1e-4 of y
     # Angle between the residuals and each column of the Jacobian: MINPACK's measure.
     cosine = np.abs(found.gradient) / np.sqrt(np.diagonal(found.normal) * 2.0 * found.objective)
     assert cosine.max() < 1e-6
