@@ -18,7 +18,7 @@ from jaxlaws.solvers._sparse import sparse_columns
 Residuals = Callable[[tuple[Any, ...]], Any]
 
 _FIRST_DAMPING = 1e-2
-_NEAR = 1e-4  # damping below which a search is near its minimum
+_NEAR = 1e-6  # damping below which a search is near its minimum
 _UNROLLED = 24  # beyond so many coordinates one jvp each would take too long to compile
 
 
