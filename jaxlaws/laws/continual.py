@@ -17,7 +17,10 @@ SPEED = Quantity(
     typical=(0.01, 0.5),
 )
 
-_DCPT = "Que et al. (2024), D-CPT Law: Domain-specific Continual Pre-Training Scaling Law, arXiv:2406.01375"
+_DCPT = (
+    "Que et al. (2024), D-CPT Law: Domain-specific Continual Pre-Training Scaling Law for Large Language Models, "
+    "arXiv:2406.01375"
+)
 _DCPT_BIBTEX = """
     @article{que2024dcpt,
       title={D-CPT Law: Domain-specific Continual Pre-Training Scaling Law for Large Language Models},
@@ -122,7 +125,8 @@ def dcpt_cross(N, D, r, k1, k2, *, E, A, B, C, alpha, beta, gamma, eta, eps, F, 
 
 
 _CMR = (
-    "Gu et al. (2024), CMR Scaling Law: Predicting Critical Mixture Ratios for Continual Pre-training, arXiv:2407.17467"
+    "Gu et al. (2024), CMR Scaling Law: Predicting Critical Mixture Ratios for Continual Pre-training of Language Models, "
+    "arXiv:2407.17467"
 )
 _CMR_BIBTEX = """
     @article{gu2024cmr,

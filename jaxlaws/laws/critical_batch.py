@@ -269,6 +269,14 @@ cbs_branched = pointer(
     "cbs_branched",
     source="Merrill et al. (2025), Critical Batch Size Revisited: A Simple Empirical Approach to Large-Batch Language Model "
     "Training, arXiv:2505.23971",
+    bibtex="""
+    @article{merrill2025critical,
+      title={Critical Batch Size Revisited: A Simple Empirical Approach to Large-Batch Language Model Training},
+      author={Merrill, William and Arora, Shane and Groeneveld, Dirk and Hajishirzi, Hannaneh},
+      journal={arXiv preprint arXiv:2505.23971},
+      year={2025}
+    }
+    """,
     see=("steps_to_target", "cbs_zhang_data"),
     text="it measures the critical batch by branching runs (largest batch whose smoothed loss stays within .01) and finds that "
     "it grows from about 0 to a plateau near 4,096 documents of 4,096 tokens at 1B and 7B, with the rate scaled by the square "
@@ -278,6 +286,14 @@ cbs_branched = pointer(
 scion_rules = pointer(
     "scion_rules",
     source="Filatov et al. (2025), Optimal Scaling Needs Optimal Norm, arXiv:2510.03871",
+    bibtex="""
+    @article{filatov2025optimal,
+      title={Optimal Scaling Needs Optimal Norm},
+      author={Filatov, Oleg and Wang, Jiangtao and Ebert, Jan and Kesselheim, Stefan},
+      journal={arXiv preprint arXiv:2510.03871},
+      year={2025}
+    }
+    """,
     see=("step_law", "rising_power"),
     text="for the Scion optimiser second-hand reports give the best rate as B^.62 D^-.56, the best batch as D^.45 and the best "
     "rate at that batch as D^-.28; coefficients were not seen",
@@ -286,6 +302,14 @@ scion_rules = pointer(
 microsoft_lr = pointer(
     "microsoft_lr",
     source="Bjorck et al. (2024), Scaling Optimal LR Across Token Horizons, arXiv:2409.19913",
+    bibtex="""
+    @article{bjorck2024scaling,
+      title={Scaling Optimal LR Across Token Horizons},
+      author={Bjorck, Johan and Benhaim, Alon and Chaudhary, Vishrav and Wei, Furu and Song, Xia},
+      journal={arXiv preprint arXiv:2409.19913},
+      year={2024}
+    }
+    """,
     see=("step_law", "kaplan_lr"),
     text="its rule is reported as 1.3192e-5 N^-.23 D^-.32 in units of N and D that are not stated (with raw numbers it gives "
     "3e-11 for 1e9 and 1e11); only the ratio of two rates can be used",

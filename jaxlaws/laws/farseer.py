@@ -25,7 +25,7 @@ from jaxlaws.spec import law, power, quantity, real
     bibtex="""
     @article{li2025farseer,
       title={Farseer: A Refined Scaling Law in Large Language Models},
-      author={Li, Houyi and others},
+      author={Li, Houyi and Zheng, Wenzhen and Wang, Qiufeng and others},
       journal={arXiv preprint arXiv:2506.10972},
       year={2025}
     }

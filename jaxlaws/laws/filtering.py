@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxlaws.spec import Quantity, each, law, positive, quantity, real
 
 _SOURCE = (
-    "Goyal et al. (2024), Scaling Laws for Data Filtering: Data Curation cannot be Compute Agnostic, arXiv:2404.07177"
+    "Goyal et al. (2024), Scaling Laws for Data Filtering -- Data Curation cannot be Compute Agnostic, arXiv:2404.07177"
 )
 _BIBTEX = """
     @article{goyal2024filtering,

@@ -22,7 +22,7 @@ _BETA1, _BETA2, _GAIN, _TINY = 0.9, 0.999, 1e5, 1e-8
         "beta": exponent(start=(0.05, 0.5)),
     },
     linear=("L0", "A", "B", "C"),
-    source="Wang et al. (2025), Scaling and Transferability of Annealing Strategies in Large Language Model Training, "
+    source="Wang et al. (2026), Scaling and Transferability of Annealing Strategies in Large Language Model Training, "
     "arXiv:2512.13705",
     bibtex="""
     @inproceedings{wang2026scaling,

@@ -217,7 +217,7 @@ def best_decay(share, *, c, s, beta):
     bibtex="""
     @article{li2026optimal,
       title={Optimal Learning-Rate Schedules under Functional Scaling Laws: Power Decay and Warmup-Stable-Decay},
-      author={Li, Binghui and Wang, Zilin and Chen, Fengling and others},
+      author={Li, Binghui and Wang, Zilin and Chen, Fengling and Zhao, Shiyang and Zheng, Ruiheng and Wu, Lei},
       journal={arXiv preprint arXiv:2602.06797},
       year={2026}
     }

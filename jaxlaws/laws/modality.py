@@ -89,11 +89,11 @@ patchification = restated(
     "patchification",
     inputs={"n": PATCHES},
     output=quantity.LOSS,
-    source="Wang et al. (2025), Scaling Laws in Patchification: An Image Is Worth 50,176 Tokens and More, arXiv:2502.03738",
+    source="Wang et al. (2025), Scaling Laws in Patchification: An Image Is Worth 50,176 Tokens And More, arXiv:2502.03738",
     bibtex="""
     @article{wang2025scaling,
-      title={Scaling Laws in Patchification: An Image Is Worth 50,176 Tokens and More},
-      author={Wang, Feng and Yu, Yaodong and Shao, Wei and Zhou, Yuyin and Yuille, Alan and Xie, Cihang},
+      title={Scaling Laws in Patchification: An Image Is Worth 50,176 Tokens And More},
+      author={Wang, Feng and Yu, Yaodong and Wei, Guoyizhe and Shao, Wei and Zhou, Yuyin and Yuille, Alan and Xie, Cihang},
       journal={arXiv preprint arXiv:2502.03738},
       year={2025}
     }

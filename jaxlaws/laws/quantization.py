@@ -238,7 +238,7 @@ bit_level_power = restated(
     bibtex="""
     @article{ding2025dissecting,
       title={Dissecting Bit-Level Scaling Laws in Quantizing Vision Generative Models},
-      author={Ding, Xin and others},
+      author={Ding, Xin and Cao, Shijie and Cao, Ting and Chen, Zhibo},
       journal={arXiv preprint arXiv:2501.06218},
       year={2025}
     }

@@ -7,14 +7,15 @@ import jax.numpy as jnp
 from jaxlaws.spec import exponent, fixed, law, least, positive, power, quantity, real
 
 _EVOSLD = (
-    "Lin et al. (2025), EvoSLD: Automated Neural Scaling Law Discovery With Large Language Models, arXiv:2507.21184"
+    "Lin et al. (2025), EvoSLD: Automated Neural Scaling Law Discovery with Large Language Models, arXiv:2507.21184"
 )
 _EVOSLD_BIBTEX = """
     @article{lin2025evosld,
-      title={EvoSLD: Automated Neural Scaling Law Discovery With Large Language Models},
+      title={EvoSLD: Automated Neural Scaling Law Discovery with Large Language Models},
       author={Lin, Haowei and Wang, Xiangyu and Ma, Jianzhu and Liang, Yitao},
       journal={arXiv preprint arXiv:2507.21184},
-      year={2025}
+      year={2025},
+      note={Version 1; later versions are titled Can Language Models Discover Scaling Laws?}
     }
 """
 

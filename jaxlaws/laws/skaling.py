@@ -27,12 +27,13 @@ def compute_optimal(C, *, E, A, B, alpha, beta, k):
         "k": exponent(start=(0.2, 1.2), box=(1e-2, 5.0)),
     },
     linear=("E",),
-    source="Skaling law (2026), arXiv:2608.07222",
+    source="Videau et al. (2026), Skaling: Chinchilla's Exponents Meet Kaplan's Coupling, arXiv:2608.07222",
     bibtex="""
-    @misc{skaling2026,
-      title={arXiv:2608.07222, the Skaling law},
-      year={2026},
-      note={arXiv:2608.07222}
+    @article{videau2026skaling,
+      title={Skaling: Chinchilla's Exponents Meet Kaplan's Coupling},
+      author={Videau, Mathurin and Youbi-Idrissi, Badr and Lopez-Paz, David and Ahuja, Kartik},
+      journal={arXiv preprint arXiv:2608.07222},
+      year={2026}
     }
     """,
     evidence="second-hand",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from jaxlaws.spec import exponent, law, positive, power, quantity
 
-_SOURCE = "Li et al. (2025), Predictable Scale: Part I, Optimal Hyperparameter Scaling Law, arXiv:2503.04715"
+_SOURCE = (
+    "Li et al. (2025), Predictable Scale: Part I, Step Law -- Optimal Hyperparameter Scaling Law in Large Language Model "
+    "Pretraining, arXiv:2503.04715"
+)
 _BIBTEX = """
     @article{li2025predictable,
-      title={Predictable Scale: Part I, Optimal Hyperparameter Scaling Law in Large Language Model Pretraining},
-      author={Li, Houyi and Zheng, Wenzhen and Hu, Jingcheng and Wang, Qiufeng and Zhang, Hanshan and others},
+      title={Predictable Scale: Part I, Step Law -- Optimal Hyperparameter Scaling Law in Large Language Model Pretraining},
+      author={Li, Houyi and Zheng, Wenzhen and others},
       journal={arXiv preprint arXiv:2503.04715},
       year={2025}
     }

@@ -33,6 +33,14 @@ dmft = restated(
 maloney = pointer(
     "maloney",
     source="Maloney, Roberts & Sully (2022), A Solvable Model of Neural Scaling Laws, arXiv:2210.16859",
+    bibtex="""
+    @article{maloney2022solvable,
+      title={A Solvable Model of Neural Scaling Laws},
+      author={Maloney, Alexander and Roberts, Daniel A. and Sully, James},
+      journal={arXiv preprint arXiv:2210.16859},
+      year={2022}
+    }
+    """,
     see=("kaplan_nd", "chinchilla"),
     text="a covariance spectrum of exponent 1 + alpha gives a test loss of exponent alpha in size and data alike, a plateau "
     "where the spectrum ends, and a best size proportional to the data; one summary names the exponents otherwise, and the "
@@ -42,6 +50,14 @@ maloney = pointer(
 scale_time = pointer(
     "scale_time",
     source="Boopathy & Fiete (2024), Unified Neural Network Scaling Laws and Scale-time Equivalence, arXiv:2409.05782",
+    bibtex="""
+    @article{boopathy2024unified,
+      title={Unified Neural Network Scaling Laws and Scale-time Equivalence},
+      author={Boopathy, Akhilan and Fiete, Ila},
+      journal={arXiv preprint arXiv:2409.05782},
+      year={2024}
+    }
+    """,
     see=("power", "kaplan_ns"),
     text="only the abstract was read: size p and training time t are said to be interchangeable, f(p, t) = F(p t); give the "
     "product N x step as the input of a power",
@@ -50,6 +66,14 @@ scale_time = pointer(
 compute_only = pointer(
     "compute_only",
     source="Guo (2024), More Compute Is What You Need, arXiv:2404.19484",
+    bibtex="""
+    @article{guo2024more,
+      title={More Compute Is What You Need},
+      author={Guo, Zhen},
+      journal={arXiv preprint arXiv:2404.19484},
+      year={2024}
+    }
+    """,
     see=("power", "power_plus_constant"),
     text="only the abstract was read: bits a character are said to fall linearly in the logarithm of compute, however it is "
     "split between size and data; the slope could not be confirmed",
@@ -58,6 +82,14 @@ compute_only = pointer(
 opt_laws = pointer(
     "opt_laws",
     source="Xie et al. (2024), Optimization Hyper-parameter Laws for Large Language Models, arXiv:2409.04777",
+    bibtex="""
+    @article{xie2024optimization,
+      title={Optimization Hyper-parameter Laws for Large Language Models},
+      author={Xie, Xingyu and Ding, Kuangyu and Yan, Shuicheng and Toh, Kim-Chuan and Wei, Tianwen},
+      journal={arXiv preprint arXiv:2409.04777},
+      year={2024}
+    }
+    """,
     see=("multi_power", "lr_batch_basin"),
     text="a regression over peak rate, warm-up, size and data, derived from a stochastic differential equation; its formula "
     "was not obtained",
@@ -65,7 +97,16 @@ opt_laws = pointer(
 
 meituan_lr = pointer(
     "meituan_lr",
-    source="Li et al. (2025), Predictable Scale: Part I, arXiv:2503.04715, table of rival rules",
+    source="Li et al. (2025), Predictable Scale: Part I, Step Law -- Optimal Hyperparameter Scaling Law in Large Language Model "
+    "Pretraining, arXiv:2503.04715, table of rival rules",
+    bibtex="""
+    @article{li2025predictable,
+      title={Predictable Scale: Part I, Step Law -- Optimal Hyperparameter Scaling Law in Large Language Model Pretraining},
+      author={Li, Houyi and Zheng, Wenzhen and others},
+      journal={arXiv preprint arXiv:2503.04715},
+      year={2025}
+    }
+    """,
     see=("step_law", "power"),
     text="a rule that the best rate is a power of the loss is tabled without constants",
 )
