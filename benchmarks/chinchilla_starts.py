@@ -25,7 +25,12 @@ def report(*, quick: bool) -> Report:
     starts = 64 if quick else STARTS
     rows: list[Row] = []
     agree: dict[str, float | None] = {}
-    for how, what in (("solve", "jaxlaws fitting.solve, jitted"), ("fit", "jaxlaws fit")):
+    ways = {
+        "race": "jaxlaws fit, starts race: all in float32, the best 16 in float64",
+        "solve": "jaxlaws fitting.solve, jitted, all in float64",
+        "fit": "jaxlaws fit, all in float64",
+    }
+    for how, what in ways.items():
         got = apart("chinchilla_starts:ours", how=how, starts=starts, repeats=2 if quick else 5)
         best = float(_problems.chinchilla_objective(at, np.array([got["params"]]))[0])
         agree[what] = got["agree"]
@@ -102,18 +107,23 @@ def ours(how: str, starts: int, repeats: int) -> dict[str, Any]:
 
     import jaxlaws
     from jaxlaws import fit, fitting, levenberg_marquardt
+    from jaxlaws.solvers import Rung
 
     law = jaxlaws.catalogue["chinchilla"]
     runs = jaxlaws.published("chinchilla_epoch")
     N, D, loss = (np.asarray(runs.column(name)) for name in ("N", "D", "loss"))
     with jax.enable_x64(True):
+        usual = levenberg_marquardt()
+        trips = usual.projected + usual.trips // 5 + 1
         if how == "fit":
             found, got = timed(lambda: fit(law, runs, starts=starts), repeats=repeats)
+        elif how == "race":
+            rungs, trips = (Rung(None, 10, "float32", projected=10), Rung(16, 20)), 11
+            found, got = timed(lambda: fit(law, runs, starts=starts, rungs=rungs), repeats=repeats)
         else:
             solve = jax.jit(lambda y: fitting.solve(law, {"N": N, "D": D}, y, starts=starts))
             found, got = timed(lambda: solve(loss), repeats=repeats)
         one = floor.elementary(lambda x: jax.numpy.log(law.fn(N, D, **x)), dict.fromkeys(law.params, 1.0))
-    trips = getattr(levenberg_marquardt(), "trips", 60) + 1
     return got | {
         "params": [float(found.params[k]) for k in _problems.CHINCHILLA],
         "agree": float(found.agree),

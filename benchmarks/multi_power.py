@@ -82,7 +82,8 @@ def ours(starts: int, trips: int | None, repeats: int) -> dict[str, Any]:
         curves = [Curve.of(c.lr, at=c.step) for c in _problems.training_curves()]
         x = {k: 1.0 for k in law.params}
         one = floor.elementary(lambda x: [jax.numpy.log(law.fn(c, **x)) for c in curves], x)
-    evaluations = (getattr(levenberg_marquardt(), "trips", 60) + 1) * starts
+    usual = levenberg_marquardt()
+    evaluations = (usual.projected * 3 // 2 + usual.trips // 5 + 2) * starts
     return got | {
         "params": {k: float(found.params[k]) for k in law.params},
         "agree": float(found.agree),

@@ -371,7 +371,11 @@ def default_rungs(
     Sums over curves cost so much more than compiling that float32 does the first part.
     """
     trips = getattr(solver, "trips", 0)
-    if not (linear and isinstance(solver, LevenbergMarquardt) and solver.projected and any(s.linear for s in layout)):
+    solved = sum(slot.copies for slot in layout if slot.linear)
+    searched = sum(slot.copies for slot in layout if not slot.linear)
+    # Where most parameters are left to search, solving for the few others early sends starts into wrong valleys.
+    enough = solved > 0 and solved + int(law.is_curve) >= searched
+    if not (linear and enough and isinstance(solver, LevenbergMarquardt) and solver.projected):
         return (Rung(None, trips, dtype),)
     projected, after = solver.projected, max(trips // 5, 1)
     if not law.is_curve:

@@ -67,9 +67,9 @@ class Batched:
 class LevenbergMarquardt:
     """Settings of the solver.
 
-    `trips` is how many steps every start takes; `polish` how many more the best ones take. Where a law has linear
-    parameters, every start takes `projected` steps that solve for these anew each time (half as many again for curve
-    laws), and then only a fifth of `trips`.
+    `trips` is how many steps every start takes; `polish` how many more the best ones take. Where half of a law's
+    parameters are linear, every start takes `projected` steps that solve for these anew each time (half as many again
+    for curve laws), and then only a fifth of `trips`.
     """
 
     trips: int = 60

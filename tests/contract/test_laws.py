@@ -22,7 +22,7 @@ from jaxlaws import Law, formula, huber
 from jaxlaws.fitting import solve
 from jaxlaws.fitting.engine import Plan, Problem, layout_of, limits, search_groups, starting_points
 from jaxlaws.fitting.problem import Data
-from jaxlaws.solvers import Status, levenberg_marquardt
+from jaxlaws.solvers import Rung, Status, levenberg_marquardt
 
 from .cases import LAWS, QUICK, each_law, evaluated, form_of, inputs_of, renamed, rows, start_points, truth_of, two_laws
 
