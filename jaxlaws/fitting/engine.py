@@ -238,7 +238,8 @@ def _status_code(found: Race, stuck: Any) -> Any:
     code = jnp.where(jnp.any(stuck), int(Status.at_bound), int(Status.converged))
     code = jnp.where(stalled, int(Status.stalled), code)
     code = jnp.where(_deficient(minimum, keep), int(Status.rank_deficient), code)
-    return jnp.where(jnp.isfinite(minimum.objective), code, int(Status.non_finite)).astype(jnp.int32)
+    sound = jnp.isfinite(minimum.objective) & jnp.all(jnp.isfinite(minimum.gradient))
+    return jnp.where(sound, code, int(Status.non_finite)).astype(jnp.int32)
 
 
 def _worst(dtype: Any) -> float:

@@ -385,8 +385,8 @@ def _finished(settings: _Settings, group: _Group, found: Any, by: tuple[str, ...
     problem = group.problem
     stuck = np.asarray(frozen(minimum.x, minimum.gradient, problem.low, problem.high))
     names = [slot.name for slot in group.layout for _ in range(slot.copies)]
-    if not np.isfinite(best):
-        reason = "no start gave a finite objective; check units and bounds."
+    if not (np.isfinite(best) and np.isfinite(minimum.normal).all()):
+        reason = "no start gave a finite objective with finite derivatives; check units and bounds."
         return _give_up(settings, group, by, Status.non_finite, reason, alone)
     keep = ~stuck
     unit, flat = (np.asarray(v) for v in scaled_normal(minimum.normal, keep))
