@@ -21,6 +21,7 @@ from jaxlaws.solvers import Descent, LevenbergMarquardt, Race, Rung, Solver, Sta
 from jaxlaws.spec import Law, Param
 
 AGREE = 1.01  # a start agrees when its objective is within this factor of the best
+POLISHED = 8  # starts that take more trips at the end
 ROUNDING = 1e-20  # cost of a row that is mere rounding: exact data raise no doubt about the minimum
 
 
@@ -391,6 +392,6 @@ def agreeing(objectives: Any, best: Any, rows: Any) -> Any:
 
 
 def polishing(solver: Solver, starts: int, dtype: str) -> tuple[Rung, ...]:
-    """The best eight take the solver's polish."""
+    """The best starts take the solver's polish."""
     polish = solver.polish if isinstance(solver, LevenbergMarquardt) else 0
-    return (Rung(min(8, starts), polish, dtype),) if polish else ()
+    return (Rung(min(POLISHED, starts), polish, dtype),) if polish else ()

@@ -21,6 +21,7 @@ from jaxlaws.errors import FitError, JaxlawsError, TracerError, nearest
 from jaxlaws.fitting import _clock
 from jaxlaws.fitting.assemble import Assembled, assemble, columns_of, numeric_columns, padded
 from jaxlaws.fitting.engine import (
+    POLISHED,
     Plan,
     Problem,
     agreeing,
@@ -55,7 +56,6 @@ GROUPS = 8  # groups of one compiled batch: always this many, the last ones repe
 CONDITION = 1e12
 GIVEN = "jaxlaws_weight"  # column that carries weights given as an array along with their rows
 CHUNKS = 8  # of the starts of one group, at least, where they are many
-POLISHED = 8  # starts that take more trips where the best has not converged
 POLISHES = 3  # rounds of them, at most
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -112,20 +113,16 @@ def residuals_of(
     def inner(x: Sequence[Any]) -> Any:
         return many_predictions(law, _by_group(unpack(layout, x), groups), fixed, data)
 
+    def difference(predicted: Any) -> Any:
+        return link(predicted, on) - _for_starts(target, predicted.shape[1] // groups)
+
     def outer(predicted: Any) -> Any:
-        starts = predicted.shape[1] // groups
-        u = link(predicted, on) - _for_starts(target, starts)
-        return _for_starts(root_weight, starts) * objective.root(u)
+        return _for_starts(root_weight, predicted.shape[1] // groups) * objective.root(difference(predicted))
 
     def share(predicted: Any) -> Any:
-        u = link(predicted, on) - _for_starts(target, predicted.shape[1] // groups)
-        ones = jnp.ones_like(u)
-
-        def slope(u: Any) -> Any:
-            return jax.jvp(objective.rho, (u,), (ones,))[1]
-
-        curvature = jax.jvp(slope, (u,), (ones,))[1]
-        return jnp.clip(curvature / jnp.square(jax.jvp(objective.root, (u,), (ones,))[1]), 0.0, 1.0)
+        u = difference(predicted)
+        curvature = _slope(partial(_slope, objective.rho), u)
+        return jnp.clip(curvature / jnp.square(_slope(objective.root, u)), 0.0, 1.0)
 
     def pulls(x: Sequence[Any]) -> Any:
         return jnp.concatenate([p.reshape(-1, x[0].shape[0]) for p in _pulls(unpack(layout, x), objective, priors)])
@@ -235,7 +232,12 @@ def _chord(objective: Objective, u: Any) -> Any:
     """Weight of a squared residual that has the cost's slope at `u`: rho'(u)/u."""
     tiny = 1e-9
     safe = jnp.where(jnp.abs(u) < tiny, tiny, u)
-    return jax.jvp(objective.rho, (safe,), (jnp.ones_like(safe),))[1] / safe
+    return _slope(objective.rho, safe) / safe
+
+
+def _slope(f: Callable[[Any], Any], at: Any) -> Any:
+    """Derivative of an elementwise function."""
+    return jax.jvp(f, (at,), (jnp.ones_like(at),))[1]
 
 
 def _least_squares(columns: list[Any], target: Any, weight: Any, active: Any) -> Any:

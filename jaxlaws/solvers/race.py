@@ -103,9 +103,8 @@ def _stage(solver: Solver, residuals: Residuals, starts: Any, low: Any, high: An
     """One rung of all starts `(problems, starts, params)`, a block of them after another where they are many."""
     groups, count, n = starts.shape
     if not isinstance(solver, LevenbergMarquardt):
-        one = residuals if groups == 1 else None
-        assert one is not None, "a solver that is not batched takes one problem at a time"
-        return jax.vmap(jax.vmap(lambda s: solver.run(one, s, low, high, trips=rung.trips)))(starts)
+        assert groups == 1, "a solver that is not batched takes one problem at a time"
+        return jax.vmap(jax.vmap(lambda s: solver.run(residuals, s, low, high, trips=rung.trips)))(starts)
 
     def run(block: Any) -> Minimum:
         size = block.shape[1]

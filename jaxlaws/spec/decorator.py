@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from jaxlaws.errors import LawError
-from jaxlaws.spec.law import Evidence, Law, check_evidence, ids_in
+from jaxlaws.spec.law import Evidence, Law, check_constants, check_evidence, papers_of
 from jaxlaws.spec.quantity import CURVE, Quantity
 from jaxlaws.spec.sizes import Each, gather, names_of, read_size, scatter, spread
 
@@ -78,9 +78,7 @@ def law(
                 ),
                 limits=limits,
                 published=MappingProxyType(published),
-                papers=tuple(
-                    dict.fromkeys((*ids_in(source), *papers, *ids_in(*(about for about, _ in published.values()))))
-                ),
+                papers=papers_of(source, papers, published),
                 evidence=evidence,
                 sizes=MappingProxyType(dict(sizes)),
                 resize=of if sizes else None,
@@ -135,10 +133,7 @@ def _check_sizes(name: str, things: Mapping[str, Any], sizes: Mapping[str, int])
 
 
 def _compare_with_constants(name: str, key: str, values: Mapping[str, Any], params: Mapping[str, Any]) -> None:
-    wanted = {n for n, p in params.items() if p.fixed is None and p.reference is None}
-    given = {n for n in values if not n.startswith("variant:")}
-    if not wanted <= given or not given <= set(params):
-        raise LawError(f"law `{name}`: constants `{key}` must give {sorted(wanted)}; got {sorted(given)}.")
+    check_constants(name, key, {n for n in values if not n.startswith("variant:")}, params)
 
 
 def _sizes_of(name: str, values: Mapping[str, Any], usual: Mapping[str, int]) -> dict[str, int]:

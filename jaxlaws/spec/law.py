@@ -147,6 +147,18 @@ def ids_in(*texts: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(match for text in texts for match in re.findall(r"arXiv:(\d{4}\.\d{4,5})", text)))
 
 
+def check_constants(name: str, key: str, given: set[str], params: Mapping[str, Param]) -> None:
+    """Raises `LawError` unless a published set gives every parameter that is not held, and no stranger."""
+    wanted = {n for n, p in params.items() if p.fixed is None and p.reference is None}
+    if not wanted <= given <= set(params):
+        raise LawError(f"law `{name}`: constants `{key}` must give {sorted(wanted)}; got {sorted(given)}.")
+
+
+def papers_of(source: str, papers: tuple[str, ...], published: Mapping[str, tuple[str, Any]]) -> tuple[str, ...]:
+    """arXiv ids of a law's source, of `papers` and of what its published sets are about, each once."""
+    return tuple(dict.fromkeys((*ids_in(source), *papers, *ids_in(*(about for about, _ in published.values())))))
+
+
 def check_evidence(name: str, evidence: str) -> None:
     """Raises `LawError` for a grade that is none."""
     if evidence not in get_args(Evidence):

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from jaxlaws.errors import LawError
-from jaxlaws.spec.law import Evidence, Law, check_evidence, ids_in
+from jaxlaws.spec.law import Evidence, Law, check_constants, check_evidence, papers_of
 from jaxlaws.spec.param import Param
 from jaxlaws.spec.quantity import Quantity
 
@@ -57,10 +57,8 @@ def restated(
         )
     own = {new[old]: changed.get(new[old], param) for old, param in form.params.items()}
     published = {k: (about, dict(values)) for k, (about, values) in (constants or {}).items()}
-    wanted = {n for n, p in own.items() if p.fixed is None and p.reference is None}
     for key, (_, values) in published.items():
-        if not wanted <= set(values) <= set(own):
-            raise LawError(f"law `{name}`: constants `{key}` must give {sorted(wanted)}; got {sorted(values)}.")
+        check_constants(name, key, set(values), own)
     every = new | dict(zip(form.inputs, inputs, strict=True))
     fn = _renamed(form.fn, list(inputs), new)
     fn.__name__ = fn.__qualname__ = name
@@ -78,7 +76,7 @@ def restated(
         derived=MappingProxyType({k: _derived(form.derived[k], every) for k in derived}),
         limits=limits or form.limits,
         published=MappingProxyType(published),
-        papers=tuple(dict.fromkeys((*ids_in(source), *papers, *ids_in(*(about for about, _ in published.values()))))),
+        papers=papers_of(source, papers, published),
         evidence=evidence,
         form=form,
         redundant=redundant or tuple(tuple(new[n] for n in group) for group in form.redundant),
