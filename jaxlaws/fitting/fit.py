@@ -90,16 +90,8 @@ def fit(
     Raises `FitError` or `TableError`, one sentence, for input that cannot be fitted; with `by`, a group that cannot be
     fitted has NaN parameters, a status and a reason instead. Same seed, data and device kind: same bits.
     """
-    traced = (
-        runs,
-        fix,
-        bounds,
-        starts,
-        weights,
-        priors,
-        objective,
-        jnp.zeros(()),
-    )  # new arrays are tracers under `jit`
+    here = jnp.asarray(np.zeros(()))  # a tracer under `jit`
+    traced = (runs, fix, bounds, starts, weights, priors, objective, here)
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(traced)):
         raise TracerError("`fit` is a host function; inside jit, vmap or grad use `fitting.solve`.")
     began = time.perf_counter()
@@ -451,7 +443,7 @@ def _guesses(settings: _Settings, group: _Group, x: np.ndarray) -> list[str]:
     doubted = group.assembled.doubted
     if doubted is None:
         return []
-    values = {k: np.asarray(v) for k, v in unpack(group.layout, list(x)).items()}
+    values = {k: np.asarray(v) for k, v in unpack(group.layout, x).items()}
     params = {**group.problem.fixed, **values}
     here = np.asarray(evaluate(settings.law, params, group.problem.data))
     there = np.asarray(evaluate(settings.law, params, padded([doubted])[0]))
@@ -472,7 +464,7 @@ def _involved(vector: np.ndarray, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _values(settings: _Settings, group: _Group, x: np.ndarray) -> dict[str, Value]:
-    free = {k: np.asarray(v) for k, v in unpack(group.layout, list(x)).items()}
+    free = {k: np.asarray(v) for k, v in unpack(group.layout, x).items()}
     out: dict[str, Value] = {}
     for name in settings.law.params:
         if name not in free:

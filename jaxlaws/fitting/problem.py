@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxlaws.objectives import Normal, Objective, link
 from jaxlaws.solvers import Batched, Residuals, columns
@@ -57,13 +58,19 @@ def pack(layout: Layout, values: Mapping[str, Any]) -> list[Any]:
 
 def unpack(layout: Layout, x: Any) -> dict[str, Any]:
     """Raw values of the free parameters from a sequence of scalar coordinates."""
+    xp = arrays_of(x)
     values: dict[str, Any] = {}
     at = 0
     for slot in layout:
-        parts = [jnp.exp(v) if slot.log else v for v in x[at : at + slot.copies]]
-        values[slot.name] = parts[0] if slot.copies == 1 else jnp.stack(parts)
+        parts = [xp.exp(v) if slot.log else v for v in x[at : at + slot.copies]]
+        values[slot.name] = parts[0] if slot.copies == 1 else xp.stack(parts)
         at += slot.copies
     return values
+
+
+def arrays_of(leaf: Any) -> Any:
+    """NumPy for its own arrays: on the host each operation of JAX would be compiled first."""
+    return np if isinstance(leaf, np.ndarray) else jnp
 
 
 def predictions(law: Law, params: Mapping[str, Any], data: Data) -> Any:
