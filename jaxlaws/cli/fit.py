@@ -229,7 +229,7 @@ def _scores(fits: list[Fit], held: Runs | None, branch_of: str | None, progress:
         return [None] * len(fits)
     if not fits[0].by:
         return [fits[0].score(held, branch_of=branch_of)]
-    from jaxlaws.cli._groups import of_group
+    from jaxlaws.fitting._groups import of_group
 
     scores: list[Score | None] = []
     scored = 0

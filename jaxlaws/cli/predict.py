@@ -115,7 +115,7 @@ def predict(
 
 
 def _of_table(fits: list[Fit], runs: Runs, branch_of: str | None, progress: Progress) -> dict[str, Any]:
-    from jaxlaws.cli._groups import mask
+    from jaxlaws.fitting._groups import mask
     from jaxlaws.fitting.assemble import columns_of, numeric_columns
 
     law = fits[0].law
@@ -145,7 +145,7 @@ def _of_table(fits: list[Fit], runs: Runs, branch_of: str | None, progress: Prog
 
 def _errors(fits: list[Fit], runs: Runs, branch_of: str | None) -> dict[str, Any]:
     """Errors where the outcome is in the table, for one fit or by group."""
-    from jaxlaws.cli._groups import of_group
+    from jaxlaws.fitting._groups import of_group
 
     symbol = fits[0].law.output.symbol
     if symbol not in runs.frame.columns:

@@ -546,12 +546,21 @@ def _record(
         priors={}
         if group.problem is None
         else {k: (float(v.mean), float(v.sd), float(v.residual)) for k, v in group.problem.priors.items()},
+        boxes={n: (settings.params[n].low, settings.params[n].high) for n in law.params if n in free},
+        bins=settings.bins,
+        distinct={n: _distinct(table.column(n)) for n in inputs},
         seed=settings.seed,
         notes=tuple(dict.fromkeys(notes)),
         schedules=group.assembled.schedules,
         versions=_versions(),
         **outcome,
     )
+
+
+def _distinct(values: np.ndarray) -> int:
+    """How many different positive values there are, those within 2 % of the one below being the same."""
+    logs = np.log(np.unique(values[values > 0]))
+    return int(np.count_nonzero(np.diff(logs) > 0.02) + (len(logs) > 0))
 
 
 def _fit_shared(settings: _Settings, table: Runs, by: tuple[str, ...], share: Sequence[str]) -> list[Fit]:

@@ -3,7 +3,9 @@ known."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +41,30 @@ def predict(
     over the schedule). `branch_of` names, for a law with a shift for each run, the fitted run whose trunk a new run
     continues: one name for all, or a mapping; a fitted run's own rows use its own shift, other runs none.
     """
+    with jax.enable_x64(True):
+        where = places(fit, runs, branch_of=branch_of, schedule=schedule, at=at, **inputs)
+        params = {name: stacked(fit, name, value, np.float64) for name, value in fit.params.items()}
+        return where.finish(np.asarray(evaluate(fit.law, params, where.data)))
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a law is evaluated: padded `data`, and what makes the answer's shape of values there."""
+
+    data: Data
+    finish: Callable[[np.ndarray], np.ndarray]
+
+
+def places(
+    fit: Fit,
+    runs: Any = None,
+    *,
+    branch_of: str | Mapping[str, str] | None = None,
+    schedule: Schedule | str | np.ndarray | None = None,
+    at: Any = None,
+    **inputs: Any,
+) -> Places:
+    """What the arguments of `predict` mean."""
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((runs, inputs))):
         raise TracerError(
             "`predict` is a host function; inside jit, vmap or grad call the law: `fit.law(..., **params)`."
@@ -49,15 +75,14 @@ def predict(
         raise FitError(
             f"`predict(branch_of=...)`: `{fit.law.name}` was fitted without a shift for each run; free one first."
         )
-    with jax.enable_x64(True):
-        if schedule is not None:
-            return _along(fit, schedule, at, branch_of, inputs)
-        if runs is None:
-            return _at(fit, inputs)
-        table = read(runs)
-        if len(table) == 0:
-            raise FitError(f"{table.source}: there are no rows to predict.")
-        return _table(fit, table, branch_of)
+    if schedule is not None:
+        return _along(fit, schedule, at, branch_of, inputs)
+    if runs is None:
+        return _at(fit, inputs)
+    table = read(runs)
+    if len(table) == 0:
+        raise FitError(f"{table.source}: there are no rows to predict.")
+    return _table(fit, table, branch_of)
 
 
 def score(fit: Fit, runs: Runs, *, branch_of: str | Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -99,43 +124,42 @@ def evaluate(law: Law, params: Mapping[str, Any], data: Data) -> Any:
     return predictions(law, params, data)
 
 
-def _table(fit: Fit, runs: Runs, branch_of: str | Mapping[str, str] | None) -> np.ndarray:
+def _table(fit: Fit, runs: Runs, branch_of: str | Mapping[str, str] | None) -> Places:
     law = fit.law
     runs = runs.checked(numeric_columns(law, observed=False))
-    per = {k: "run" for k, v in fit.params.items() if isinstance(v, dict)}
     assembled = assemble(law, runs, weights="row", bins=None, per={}, observed=False)
-    data = assembled.data
-    params, copy = _copied(fit, assembled.runs, per, branch_of)
-    data = Data(data.inputs, data.observed, data.weight, copy)
-    whole = padded([data])[0]
-    values = np.asarray(evaluate(law, params, jax.tree.map(np.asarray, whole)))
-    if not law.is_curve:
-        return values[: len(runs)]
-    out = np.full(len(runs), np.nan)
-    count = (data.weight > 0).sum(axis=1)
-    flat = np.concatenate([values[i, : count[i]] for i in range(len(assembled.runs))])
-    for rows, value in zip(assembled.rows, flat, strict=True):
-        out[rows] = value
-    return out
+    data = dataclasses.replace(assembled.data, copy=_copy(fit, assembled.runs, branch_of))
+    count = (data.weight > 0).sum(axis=-1)
+
+    def finish(values: np.ndarray) -> np.ndarray:
+        if not law.is_curve:
+            return values[..., : len(runs)]
+        out = np.full((*values.shape[:-2], len(runs)), np.nan)
+        flat = np.concatenate([values[..., i, : count[i]] for i in range(len(assembled.runs))], axis=-1)
+        for i, rows in enumerate(assembled.rows):
+            out[..., rows] = flat[..., i, None]
+        return out
+
+    return Places(jax.tree.map(np.asarray, padded([data])[0]), finish)
 
 
-def _copied(
-    fit: Fit, runs: list[str], per: Mapping[str, str], branch_of: str | Mapping[str, str] | None
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Parameters with their copies as arrays, a last copy for runs that have none, and the copy of each run."""
-    params: dict[str, Any] = {}
+def stacked(fit: Fit, name: str, value: Any, each: Callable[[Any], Any]) -> Any:
+    """A parameter's values, those with copies in the last axis, and after them one for runs that have none: the prior's mean."""
+    if not isinstance(value, Mapping):
+        return each(value)
+    known = [each(v) for v in value.values()]
+    return np.stack([*known, np.full_like(known[0], fit.priors.get(name, (0.0,))[0])], axis=-1)
+
+
+def _copy(fit: Fit, runs: list[str], branch_of: str | Mapping[str, str] | None) -> dict[str, np.ndarray]:
+    """The copy of each run, by parameter."""
     copy: dict[str, np.ndarray] = {}
     for name, value in fit.params.items():
-        if not isinstance(value, dict):
-            params[name] = np.float64(value)
-            continue
-        labels = list(value)
-        unseen = fit.priors.get(name, (0.0,))[0]
-        params[name] = np.array([*value.values(), unseen])
-        known = fit.labels.get(name, {})
-        chosen = [_label(run, known, value, branch_of) for run in runs]
-        copy[name] = np.array([labels.index(c) if c is not None else len(labels) for c in chosen])
-    return params, copy
+        if isinstance(value, Mapping):
+            labels = list(value)
+            chosen = [_label(run, fit.labels.get(name, {}), value, branch_of) for run in runs]
+            copy[name] = np.array([labels.index(c) if c is not None else len(labels) for c in chosen])
+    return copy
 
 
 def _label(
@@ -152,7 +176,7 @@ def _label(
     return label
 
 
-def _at(fit: Fit, inputs: Mapping[str, Any]) -> np.ndarray:
+def _at(fit: Fit, inputs: Mapping[str, Any]) -> Places:
     law = fit.law
     if law.is_curve:
         raise FitError(f"`predict`: `{law.name}` needs a table of runs or `schedule=`.")
@@ -167,14 +191,14 @@ def _at(fit: Fit, inputs: Mapping[str, Any]) -> np.ndarray:
     for name, value in flat.items():
         if not np.isfinite(value).all() or (value <= 0).any():
             raise FitError(f"`predict`: {name} must be finite and above 0.")
-    data = Data(flat, np.ones_like(arrays[0].ravel()), np.ones_like(arrays[0].ravel()), {})
-    params, _ = _copied(fit, [], {}, None)
-    return np.asarray(evaluate(law, params, data)).reshape(arrays[0].shape)
+    ones = np.ones(arrays[0].size)
+    copy = {name: np.repeat(where, ones.size) for name, where in _copy(fit, ["new run"], None).items()}
+    return Places(Data(flat, ones, ones, copy), lambda values: values.reshape((*values.shape[:-1], *arrays[0].shape)))
 
 
 def _along(
     fit: Fit, schedule: Schedule | str | np.ndarray, at: Any, branch_of: Any, inputs: Mapping[str, Any]
-) -> np.ndarray:
+) -> Places:
     law = fit.law
     if not law.is_curve:
         raise FitError(
@@ -183,8 +207,7 @@ def _along(
     schedule = parse(schedule) if isinstance(schedule, str) else schedule
     steps = steps_of(schedule) if at is None else np.atleast_1d(np.asarray(at))
     curve = Curve.of(schedule, at=steps, warmup=law.options.get("warmup", "counted"))  # type: ignore[arg-type]  # variants are checked by the law
-    per = {k: "run" for k, v in fit.params.items() if isinstance(v, dict)}
-    params, copy = _copied(fit, ["new run"], per, branch_of)
+    copy = _copy(fit, ["new run"], branch_of)
     one = jax.tree.map(lambda x: np.asarray(x)[None], curve)
     more = {k: np.broadcast_to(np.asarray(v, dtype=np.float64), (1, len(steps))) for k, v in inputs.items()}
     strange = [k for k in more if k not in law.inputs]
@@ -195,7 +218,7 @@ def _along(
         raise FitError(f"`predict(schedule=...)`: `{law.name}` also needs {', '.join(missing)}.")
     ones = np.ones((1, len(steps)))
     whole = padded([Data({"curve": one, **more}, ones, ones, copy)])[0]
-    return np.asarray(evaluate(law, params, whole))[0, : len(steps)]
+    return Places(whole, lambda values: values[..., 0, : len(steps)])
 
 
 def steps_of(schedule: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlaws.objectives import Normal, Objective, link
-from jaxlaws.solvers import Batched, Residuals, columns
+from jaxlaws.solvers import Batched, columns
 from jaxlaws.solvers._linear import solve_positive
 from jaxlaws.spec import Law
 
@@ -109,22 +109,34 @@ def many_predictions(law: Law, free: Mapping[str, Any], fixed: Mapping[str, Any]
 
 
 def residuals_of(
-    law: Law, layout: Layout, data: Data, fixed: Mapping[str, Any], objective: Objective, priors: Mapping[str, Normal]
-) -> Residuals:
+    law: Law,
+    layout: Layout,
+    data: Data,
+    fixed: Mapping[str, Any],
+    objective: Objective,
+    priors: Mapping[str, Normal],
+    *,
+    own: tuple[Any, Any] | None = None,
+) -> Batched:
     """Residual function of the coordinates of many starts `(groups * starts,)`: half its sum of squares over rows
-    is the objective, priors included. `data` and `fixed` have a leading axis of groups."""
+    is the objective, priors included. `data` and `fixed` have a leading axis of groups. Where starts are problems of
+    their own, `own` has what each observed and its weights, `(rows, starts)`."""
     groups = data.observed.shape[0]
     on = objective.on or law.output.scale
-    target, root_weight = link(data.observed, on), jnp.sqrt(data.weight)
+    observed, weight = own or (data.observed, data.weight)
+    target, root_weight = link(observed, on), jnp.sqrt(weight)
+
+    def spread(leaf: Any, starts: int) -> Any:
+        return _for_starts(leaf, starts) if own is None else leaf
 
     def inner(x: Sequence[Any]) -> Any:
         return many_predictions(law, _by_group(unpack(layout, x), groups), fixed, data)
 
     def difference(predicted: Any) -> Any:
-        return link(predicted, on) - _for_starts(target, predicted.shape[1] // groups)
+        return link(predicted, on) - spread(target, predicted.shape[1] // groups)
 
     def outer(predicted: Any) -> Any:
-        return _for_starts(root_weight, predicted.shape[1] // groups) * objective.root(difference(predicted))
+        return spread(root_weight, predicted.shape[1] // groups) * objective.root(difference(predicted))
 
     def share(predicted: Any) -> Any:
         u = difference(predicted)

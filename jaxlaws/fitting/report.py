@@ -6,9 +6,12 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from jaxlaws.solvers import Status
+from jaxlaws.spec import quantity
 
 if TYPE_CHECKING:
     from jaxlaws.fitting.result import Fit
+
+SIZES = 5  # fewer different sizes than this do not show the bend of a power law
 
 _MEANING = {
     Status.converged: "converged",
@@ -67,18 +70,31 @@ def _parameters(fit: Fit) -> list[str]:
 
 
 def _warnings(fit: Fit) -> list[str]:
+    out = list(cautions(fit))
+    if fit.agree < 0.05 and fit.starts >= 16 and not fit.status.failed:
+        out.append(f"only {fit.agree:.0%} of the starts agree: a lower minimum may exist; try more starts.")
+    return out
+
+
+def cautions(fit: Fit) -> tuple[str, ...]:
+    """What makes parameters, and every interval around them, doubtful."""
     out = []
     for names in fit.trade_offs:
         out.append(
             f"{_listed(names)} are not separately identified: they trade off along a valley where the fit is as good."
         )
-    if fit.agree < 0.05 and fit.starts >= 16 and not fit.status.failed:
-        out.append(f"only {fit.agree:.0%} of the starts agree: a lower minimum may exist; try more starts.")
     if fit.at_bound:
         out.append(
             f"{_listed(fit.at_bound)} ended on the bound of the box; widen it with bounds= if that makes no sense."
         )
-    return out
+    sizes = (quantity.PARAMETERS.unit, quantity.TOKENS.unit, quantity.FLOP.unit)
+    for name, count in fit.distinct.items():
+        if 1 < count < SIZES and name in fit.law.inputs and fit.law.inputs[name].unit in sizes:
+            out.append(
+                f"only {count} different {name} were fitted: how the law bends along {name} rests on its form alone. "
+                f"Do not trust intervals beyond them; take at least {SIZES}."
+            )
+    return tuple(out)
 
 
 def _listed(names: tuple[str, ...]) -> str:

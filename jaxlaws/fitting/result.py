@@ -30,7 +30,7 @@ class Fit:
 
     `agree` is the share of starts that ended within 1 % of the best objective; `remaining` the share of the objective
     that one more step promises to remove; `trade_offs` names parameters that the data do not tell apart; `largest` the
-    largest fitted inputs.
+    largest fitted inputs, `distinct` how many different ones there were, to 2 %; `boxes` are those of the free parameters.
     """
 
     law: Law
@@ -58,6 +58,9 @@ class Fit:
     shared: tuple[str, ...] = ()
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     priors: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    boxes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    bins: int | None = 512
+    distinct: Mapping[str, int] = field(default_factory=dict)
     seed: int = 0
     schedules: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -104,8 +107,8 @@ class Fit:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one JSON file, whole or not at all."""
-        document = {"format": FORMAT, "law": _reference(self.law), **_stored(self)}
-        write_whole(Path(path), json.dumps(_plain(document), indent=1, allow_nan=False) + "\n")
+        whole = {"format": FORMAT, **document(self)}
+        write_whole(Path(path), json.dumps(whole, indent=1, allow_nan=False) + "\n")
 
     def __str__(self) -> str:
         from jaxlaws.fitting.report import report
@@ -143,9 +146,8 @@ class Fits(Mapping[Any, Fit]):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all fits to one JSON file, whole or not at all."""
-        documents = [{"law": _reference(f.law), **_stored(f)} for f in self._fits.values()]
-        document = _plain({"format": FORMAT, "fits": documents})
-        write_whole(Path(path), json.dumps(document, indent=1, allow_nan=False) + "\n")
+        whole = {"format": FORMAT, "fits": [document(f) for f in self._fits.values()]}
+        write_whole(Path(path), json.dumps(whole, indent=1, allow_nan=False) + "\n")
 
 
 def load(path: str | os.PathLike[str], *, laws: tuple[Law, ...] = ()) -> Fit | Fits:
@@ -155,17 +157,17 @@ def load(path: str | os.PathLike[str], *, laws: tuple[Law, ...] = ()) -> Fit | F
     `FitError`.
     """
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        stored = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FitError(f"{path}: no such file; `fit.save(path)` or `--out` writes one.") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise FitError(f"{path}: is no stored fit ({error}).") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if not isinstance(stored, dict) or stored.get("format") != FORMAT:
         raise FitError(f"{path}: is no stored fit of format {FORMAT}.")
     try:
-        if "fits" in document:
-            return Fits([_loaded(one, laws) for one in document["fits"]])
-        return _loaded(document, laws)
+        if "fits" in stored:
+            return Fits([restored(one, laws) for one in stored["fits"]])
+        return restored(stored, laws)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, FitError):
             raise
@@ -194,19 +196,22 @@ def _umask() -> int:
     return mask
 
 
-def _stored(fit: Fit) -> dict[str, Any]:
+def document(fit: Fit) -> dict[str, Any]:
+    """A fit as plain JSON values, from which `restored` makes it again."""
     shallow = {f.name: getattr(fit, f.name) for f in fields(fit) if f.name != "law"}
-    return shallow | {"status": fit.status.name}
+    return _plain({"law": _reference(fit.law), **shallow, "status": fit.status.name})
 
 
-def _loaded(document: dict[str, Any], laws: tuple[Law, ...]) -> Fit:
+def restored(document: dict[str, Any], laws: tuple[Law, ...] = ()) -> Fit:
+    """A fit from its document; `laws` as for `load`. Raises `FitError`, or `KeyError` and its like for a damaged one."""
     law = _dereference(document["law"], laws)
     known = {f.name for f in fields(Fit)}
     values = {k: v for k, v in document.items() if k in known and k != "law"}
     for name in ("fixed", "runs", "at_bound", "key", "by", "shared", "notes"):
         values[name] = tuple(values[name])
     values["trade_offs"] = tuple(map(tuple, values["trade_offs"]))
-    values["priors"] = {k: tuple(v) for k, v in values["priors"].items()}
+    for name in ("priors", "boxes"):
+        values[name] = {k: tuple(v) for k, v in values.get(name, {}).items()}
     values["status"] = Status[values["status"]]
     for name in ("objective", "agree", "remaining", "condition"):
         values[name] = _number(values[name])

@@ -1,0 +1,170 @@
+"""Which rows a resample has, and how often; which outcomes it has instead of those that were seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from jaxlaws.errors import FitError, nearest
+from jaxlaws.fitting.variations import Subject, predicted
+from jaxlaws.objectives import link
+
+FEW = 8  # fewer runs than this are not resampled as wholes
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is resampled: `of_row` `(rows,)` is the unit of each row (-1 in padding), `count` how many there are."""
+
+    name: str
+    of_row: np.ndarray
+    count: int
+
+
+def units(of: Subject, by: str) -> Units:
+    """Runs, rows, or the values of a column."""
+    live = (of.run >= 0) & (of.weight > 0)
+    if by == "row":
+        index = np.where(live, np.cumsum(live) - 1, -1)
+        return Units("row", index, int(live.sum()))
+    labels = of.run if by == "run" else _labels(of, by)[of.run]
+    known, index = np.unique(labels[live], return_inverse=True)
+    out = np.full(len(live), -1)
+    out[live] = index
+    return Units(by, out, len(known))
+
+
+def _labels(of: Subject, column: str) -> np.ndarray:
+    """The value of a column for each run, as an index."""
+    frame = of.group.table.frame
+    if column not in frame.columns:
+        raise FitError(f"`bootstrap(by=...)`: {nearest(column, [*map(str, frame.columns), 'row'], what='column')}")
+    pairs = frame[["run", column]].astype(str).drop_duplicates()
+    twice = pairs["run"].duplicated()
+    if twice.any():
+        raise FitError(f"`bootstrap(by={column!r})`: run {pairs['run'][twice].iloc[0]!r} has several values of it.")
+    value = dict(zip(pairs["run"], pairs[column].factorize()[0], strict=True))
+    return np.array([value[run] for run in of.runs])
+
+
+def counts(of: Units, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each unit is drawn, `(draws, units)`."""
+    return rng.multinomial(of.count, np.full(of.count, 1.0 / of.count), size=draws).astype(np.uint16)
+
+
+def blocks(of: Subject, length: int, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each row is drawn, `(draws, rows)`, when every run is put together anew from blocks of `length` rows.
+
+    Blocks wrap around, so that all rows are drawn equally often.
+    """
+    out = np.zeros((draws, len(of.run)), dtype=np.uint16)
+    for rows in by_run(of):
+        n = len(rows)
+        size = min(length, n)
+        starts = rng.integers(0, n, size=(draws, -(-n // size)))
+        edges = np.zeros((draws, n + size + 1), dtype=np.int32)
+        line = np.repeat(np.arange(draws), starts.shape[1])
+        lengths = np.full(starts.shape[1], size)
+        lengths[-1] = n - size * (starts.shape[1] - 1)  # as many rows as there were
+        np.add.at(edges, (line, starts.ravel()), 1)
+        np.add.at(edges, (line, (starts + lengths).ravel()), -1)
+        drawn = np.cumsum(edges, axis=1)
+        out[:, rows] = drawn[:, :n]
+        out[:, rows[:size]] += drawn[:, n : n + size].astype(np.uint16)
+    return out
+
+
+def by_run(of: Subject) -> list[np.ndarray]:
+    """Rows of each run that count, in order of their steps."""
+    rows = of.order[of.weight[of.order] > 0]
+    return np.split(rows, np.flatnonzero(np.diff(of.run[rows])) + 1)
+
+
+def lag_one(of: Subject, residual: np.ndarray) -> float:
+    """Autocorrelation of neighbouring residuals within runs, robust against outliers, from 0 to .99.
+
+    From the signs of neighbours: for normal pairs of correlation r their product is 2/pi arcsin(r) in the mean.
+    """
+    parts = [residual[rows] for rows in by_run(of) if len(rows) > 3]
+    if not parts:
+        return 0.0
+    signs = [np.sign(part - np.median(part)) for part in parts]
+    same = np.concatenate([s[1:] * s[:-1] for s in signs])
+    return float(np.clip(np.sin(0.5 * np.pi * same.mean()), 0.0, 0.99))
+
+
+def block_length(of: Subject, rho: float) -> int:
+    """Rows of a block that suit this lag-one autocorrelation: Carlstein's rule for an autoregressive series."""
+    longest = max(map(len, by_run(of)), default=1)
+    if rho <= 0:
+        return 1
+    return int(np.clip(np.ceil((np.sqrt(6.0) * rho / (1.0 - rho**2)) ** (2 / 3) * longest ** (1 / 3)), 1, longest))
+
+
+def wild(of: Subject, units: Units, draws: int, rng: np.random.Generator, free: int) -> Draw:
+    """Outcomes of resamples: the fit, and its residuals with a random sign for each unit.
+
+    Residuals of a fit are smaller than the noise: they are stretched by what `free` parameters took. With fewer than 12
+    units two signs give too few different resamples; Webb's six points are taken instead.
+    """
+    predicted, residual = fitted(of)
+    points = np.array([-1.0, 1.0]) if units.count >= 12 else np.sqrt([0.5, 1.0, 1.5]) * np.array([[1.0], [-1.0]])
+    sign = rng.choice(points.ravel(), size=(draws, units.count))
+    rows = float(np.count_nonzero(units.of_row >= 0))
+    stretch = np.sqrt(units.count / max(units.count - 1, 1) * (rows - 1) / max(rows - free, 1.0))
+    index = np.maximum(units.of_row, 0)
+    return lambda which: unlinked(predicted - stretch * sign[which][:, index] * residual, of)
+
+
+def parametric(of: Subject, draws: int, rng: np.random.Generator, free: int) -> Draw:
+    """Outcomes of resamples: the fit and normal noise of the residuals' own size and lag-one autocorrelation within runs."""
+    predicted, residual = fitted(of)
+    parts = by_run(of)
+    rho = lag_one(of, residual)
+    live = np.concatenate(parts)
+    size = np.sqrt(np.sum(residual[live] ** 2) / max(len(live) - free, 1))
+    noise = np.zeros((draws, len(of.run)))
+    for rows in parts:
+        fresh = rng.standard_normal((draws, len(rows)))
+        noise[:, rows[0]] = fresh[:, 0]
+        for i in range(1, len(rows)):
+            noise[:, rows[i]] = rho * noise[:, rows[i - 1]] + np.sqrt(1.0 - rho**2) * fresh[:, i]
+    return lambda which: unlinked(predicted - size * noise[which], of)
+
+
+def fitted(of: Subject) -> tuple[np.ndarray, np.ndarray]:
+    """The fit's predictions and residuals (prediction minus observation), `(rows,)`, on the scale of the objective."""
+    with jax.enable_x64(True):
+        at = predicted(of, of.center[None])[:, 0]
+        there, seen = (np.asarray(link(np.asarray(v), scale(of))) for v in (at, of.observed))
+    return there, np.where(of.run >= 0, there - seen, 0.0)
+
+
+def scale(of: Subject) -> str:
+    """Scale on which residuals are taken."""
+    return of.objective.on or of.law.output.scale
+
+
+def unlinked(value: np.ndarray, of: Subject) -> np.ndarray:
+    """Outcomes of values on the scale of the objective."""
+    on = scale(of)
+    return np.exp(value) if on == "log" else 1.0 / (1.0 + np.exp(-value)) if on == "logit" else value
+
+
+Draw = Callable[[np.ndarray], np.ndarray]
+"""A slice of resamples `(draws,)` to their weights or outcomes `(draws, rows)`."""
+
+
+def weighted(of: Subject, units: Units, count: np.ndarray) -> Draw:
+    """Weights of resamples of units."""
+    own = np.where(units.of_row >= 0, of.weight, 0.0)
+    index = np.maximum(units.of_row, 0)
+    return lambda which: count[which][:, index] * own
+
+
+def reweighted(of: Subject, count: np.ndarray) -> Draw:
+    """Weights of resamples of rows."""
+    return lambda which: count[which] * of.weight

@@ -1,0 +1,233 @@
+"""Bootstrap: the fit made again on resampled data, many times at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from jaxlaws.errors import FitError
+from jaxlaws.fitting import Fit
+from jaxlaws.fitting.report import cautions
+from jaxlaws.fitting.variations import Solved, Subject, costs, solved, subject
+from jaxlaws.objectives import Objective
+from jaxlaws.solvers import Status
+from jaxlaws.uncertainty import _resampling as resampling
+from jaxlaws.uncertainty.draws import Draws
+
+RIVALS = 64  # solutions of other resamples that each is held against
+Method = Literal["cases", "wild", "parametric"]
+
+
+def bootstrap(
+    fit: Fit,
+    runs: Any,
+    *,
+    by: str = "run",
+    method: Method = "cases",
+    resamples: int = 1000,
+    block: int | None = None,
+    starts: int = 1,
+    weights: np.ndarray | None = None,
+    objective: Objective | None = None,
+    seed: int = 0,
+) -> Draws:
+    """Draws of the parameters of `fit` from resamples of `runs`, the rows that it was fitted to.
+
+    `by` says what is resampled as a whole: "run" (rows of one run are correlated), "row", "blocks" of `block`
+    neighbouring rows within each run, or a column that is constant within runs. Fewer than 8 runs cannot stand for all
+    others: by="run" then takes blocks within them, and says so. `method` "cases" draws units with replacement; "wild"
+    keeps all and turns the residuals' sign for random units; "parametric" puts normal noise on the fit, as correlated
+    within runs as the residuals are.
+
+    Every resample starts at the fit, and is then held against the solutions of others: where one of them is lower under
+    its own weights, it starts there again. `starts` above 1 adds starts scattered around the fit. Weights given to `fit`
+    as an array, or an objective of your own, are given again.
+
+    Raises `FitError` where there is too little to resample. Same seed, data and device kind: same bits.
+    """
+    if resamples < 2:
+        raise FitError(f"`bootstrap(resamples=...)` must be at least 2; got {resamples}.")
+    if starts < 1:
+        raise FitError(f"`bootstrap(starts=...)` must be at least 1; got {starts}.")
+    if method not in ("cases", "wild", "parametric"):
+        raise FitError(f"`bootstrap(method=...)` must be cases, wild or parametric; got {method!r}.")
+    of = subject(fit, runs, weights=weights, objective=objective)
+    rng = np.random.default_rng(seed)
+    scheme = _scheme(of, by, method, resamples, block, rng)
+    held = _absent(of, scheme, resamples)
+    found = _best(of, scheme, resamples, starts, held, rng)
+    return drawn(of, found, scheme.kind, notes=scheme.notes, units=scheme.units, held=held)
+
+
+@dataclass(frozen=True)
+class _Scheme:
+    """What is different in each resample, and what the user is told of it."""
+
+    kind: str
+    units: int
+    notes: tuple[str, ...]
+    weight: resampling.Draw | None = None
+    observed: resampling.Draw | None = None
+
+
+def _scheme(
+    of: Subject, by: str, method: Method, resamples: int, block: int | None, rng: np.random.Generator
+) -> _Scheme:
+    free = _free(of)
+    runs = resampling.units(of, "run")
+    longest = max(map(len, resampling.by_run(of)))
+    notes: tuple[str, ...] = ()
+    if by == "run" and longest > 1 and (runs.count < resampling.FEW or runs.count <= free) and method != "parametric":
+        notes = (
+            f"{runs.count} runs are too few to be resampled as wholes: the intervals come from blocks of rows within each run "
+            "and know nothing of how runs differ from one another.",
+        )
+        by = "blocks"
+    if method == "parametric":
+        return _Scheme("parametric", 0, (), observed=resampling.parametric(of, resamples, rng, free))
+    if by == "blocks":
+        return _blocks(of, method, resamples, block, rng, free, notes)
+    units = resampling.units(of, by)
+    if units.count <= free:
+        few = f"{units.count} {_many(by, units.count)}"
+        raise FitError(
+            f"`bootstrap`: {few} cannot say how uncertain {free} parameters are: resample by something that there is more of, "
+            "hold parameters with `--fix`, or take more runs."
+        )
+    kind = f"bootstrap by {by}" if method == "cases" else f"wild bootstrap by {by}"
+    if units.count < resampling.FEW:
+        notes += (f"only {units.count} {_many(by, units.count)} were resampled: the intervals are rough.",)
+    if method == "wild":
+        return _Scheme(kind, units.count, notes, observed=resampling.wild(of, units, resamples, rng, free))
+    count = resampling.counts(units, resamples, rng)
+    return _Scheme(kind, units.count, notes, weight=resampling.weighted(of, units, count))
+
+
+def _blocks(
+    of: Subject, method: Method, resamples: int, block: int | None, rng: np.random.Generator, free: int, notes: Any
+) -> _Scheme:
+    if method == "wild":
+        raise FitError("`bootstrap(method='wild')` needs at least 8 runs, or by='row'; take method='cases' for blocks.")
+    _, residual = resampling.fitted(of)
+    length = resampling.block_length(of, resampling.lag_one(of, residual)) if block is None else block
+    if length < 1:
+        raise FitError(f"`bootstrap(block=...)` must be at least 1 row; got {length}.")
+    units = sum(-(-len(rows) // length) for rows in resampling.by_run(of))
+    if units <= free:
+        raise FitError(
+            f"`bootstrap`: {units} blocks of {length} rows cannot say how uncertain {free} parameters are; take shorter "
+            "blocks, or hold parameters with `--fix`."
+        )
+    count = resampling.blocks(of, length, resamples, rng)
+    kind = f"bootstrap by blocks of {length} rows within {len(resampling.by_run(of))} runs"
+    return _Scheme(kind, units, notes, weight=resampling.reweighted(of, count))
+
+
+def _many(by: str, count: int) -> str:
+    noun = by if by in ("run", "row") else f"value of {by}"
+    return noun if count == 1 else noun.replace("value", "values") + ("s" if by in ("run", "row") else "")
+
+
+def _free(of: Subject) -> int:
+    """Parameters that rows alone must determine."""
+    return sum(slot.copies for slot in of.layout if slot.name not in of.group.problem.priors)
+
+
+def _absent(of: Subject, scheme: _Scheme, resamples: int) -> np.ndarray:
+    """Coordinates `(draws, params)` of copies that no row of a resample has, and no prior holds."""
+    held = np.zeros((resamples, len(of.center)), dtype=bool)
+    at = 0
+    for slot in of.layout:
+        if slot.copies > 1 and slot.name not in of.group.problem.priors and scheme.weight is not None:
+            copy = np.asarray(of.group.problem.data.copy[slot.name])
+            of_row = np.broadcast_to(copy[:, None], (len(copy), len(of.run) // len(copy))).ravel()
+            weight = scheme.weight(np.arange(resamples))
+            for i in range(slot.copies):
+                held[:, at + i] = weight[:, of_row == i].sum(axis=1) == 0
+        at += slot.copies
+    return held
+
+
+def _best(
+    of: Subject, scheme: _Scheme, resamples: int, starts: int, held: np.ndarray, rng: np.random.Generator
+) -> Solved:
+    told: dict[str, Any] = {"weight": scheme.weight, "observed": scheme.observed}
+    found = solved(of, np.repeat(of.center[None], resamples, axis=0), held=held, **told)
+    for _ in range(starts - 1):
+        spread = np.nanstd(found.x, axis=0)
+        scattered = of.center + 2.0 * spread * rng.standard_normal(found.x.shape)
+        scattered = np.where(held, of.center, np.clip(scattered, of.low, of.high))
+        found = _lower(found, np.arange(resamples), solved(of, scattered, held=held, **told))
+    if scheme.weight is None:
+        return found
+    which, begin = _beaten(of, found, scheme.weight)
+    which = which[~held[which].any(axis=1)]
+    if not len(which):
+        return found
+    begin = begin[np.isin(np.arange(resamples), which)]
+    more = {"weight": lambda part: scheme.weight(which[part]), "observed": None}  # type: ignore[misc]  # not None here
+    return _lower(found, which, solved(of, begin, held=held[which], **more))
+
+
+def _beaten(of: Subject, found: Solved, weight: resampling.Draw) -> tuple[np.ndarray, np.ndarray]:
+    """Resamples that another's solution suits better than their own, and that solution for every resample.
+
+    Costs of rows at the others' solutions, times the weights: one product of matrices.
+    """
+    good = np.flatnonzero(found.status < int(Status.rank_deficient))
+    rivals = good[:: max(1, len(good) // RIVALS)][:RIVALS]
+    if not len(rivals):
+        return np.zeros(0, dtype=int), found.x
+    rivals = np.concatenate([rivals, np.repeat(rivals[-1:], RIVALS - len(rivals))])
+    cost, prior = costs(of, found.x[rivals])
+    sums = (
+        np.concatenate([weight(part) @ cost for part in np.array_split(np.arange(len(found.x)), 8) if len(part)])
+        + prior
+    )
+    sums = np.where(np.isfinite(sums), sums, np.inf)
+    nearest = sums.argmin(axis=1)
+    lower = sums[np.arange(len(sums)), nearest] < found.objective * (1.0 - 1e-9)
+    return np.flatnonzero(lower | ~np.isfinite(found.objective)), found.x[rivals[nearest]]
+
+
+def _lower(found: Solved, which: np.ndarray, again: Solved) -> Solved:
+    """Whichever ended lower."""
+    better = (again.objective < found.objective[which]) | ~np.isfinite(found.objective[which])
+    into = which[better]
+    out = {name: getattr(found, name).copy() for name in ("x", "objective", "status", "remaining")}
+    for name, leaf in out.items():
+        leaf[into] = getattr(again, name)[better]
+    return Solved(**out)
+
+
+def drawn(
+    of: Subject,
+    found: Solved,
+    kind: str,
+    *,
+    notes: tuple[str, ...] = (),
+    units: int = 0,
+    held: np.ndarray | None = None,
+) -> Draws:
+    """Draws of minima; failed ones become NaN, and so do parameters that a draw did not see."""
+    x = np.where((found.status >= int(Status.rank_deficient))[:, None], np.nan, found.x)
+    x = x if held is None else np.where(held, np.nan, x)
+    failed = float(np.mean(found.status >= int(Status.rank_deficient)))
+    stalled = float(np.mean(found.status == int(Status.stalled)))
+    if failed > 0:
+        notes += (f"{failed:.1%} of the resamples do not determine every parameter: intervals leave them out.",)
+    if stalled > 0.01:
+        notes += (f"{stalled:.1%} of the resamples stalled before their minimum.",)
+    return Draws(
+        law=of.law,
+        params=of.values(x),
+        objective=found.objective,
+        status=found.status,
+        kind=kind,
+        center=of.fit,
+        notes=(*notes, *cautions(of.fit)),
+        units=units,
+        free=_free(of),
+    )

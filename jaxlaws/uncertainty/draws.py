@@ -1,0 +1,214 @@
+"""Parameters as a distribution, and what it says of predictions and decisions."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxlaws.errors import FitError
+from jaxlaws.fitting import Fit
+from jaxlaws.fitting.predict import places, stacked
+from jaxlaws.fitting.problem import predictions
+from jaxlaws.fitting.result import document, restored, write_whole
+from jaxlaws.solvers import Status
+from jaxlaws.spec import Law
+
+FORMAT = 1
+MANY = 1 << 22  # numbers of a prediction from all draws that are held at once
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a function of the parameters gives: at the fit, at each draw (leading axis), and the interval's ends. Each is
+    of the shape that the function returns: an array, or dicts and tuples of them."""
+
+    value: Any
+    draws: Any
+    low: Any
+    high: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Parameters of a law as draws from their distribution around the fit `center`.
+
+    `params` has every parameter, fixed ones included, as arrays `(draws,)`; one with a copy for each run is a dict of
+    them. `objective` and `status` (`Status` codes) are `(draws,)`; parameters of a failed draw are NaN. `units` is how
+    many independent things the distribution was learnt from (runs, as a rule), 0 where that is not known, and `free` how
+    many parameters were fitted: intervals are widened for few units. `notes` say what to distrust.
+    """
+
+    law: Law
+    params: dict[str, Any]
+    objective: np.ndarray
+    status: np.ndarray
+    kind: str
+    center: Fit
+    notes: tuple[str, ...] = ()
+    units: int = 0
+    free: int = 0
+
+    def __len__(self) -> int:
+        return len(self.objective)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} draws of {self.law.label}: {self.kind}>"
+
+    @property
+    def good(self) -> np.ndarray:
+        """Which draws ended in a minimum, `(draws,)`."""
+        return self.status < int(Status.rank_deficient)
+
+    def interval(self, level: float = 0.95) -> dict[str, Any]:
+        """Ends of the interval of each free parameter; of one with copies, a dict by run."""
+        return {
+            name: {k: self.ends(v, self.center.params[name][k], level) for k, v in value.items()}  # type: ignore[index]  # copies
+            if isinstance(value, Mapping)
+            else self.ends(value, self.center.params[name], level)
+            for name, value in self.params.items()
+            if name not in self.center.fixed
+        }
+
+    def decide(self, fn: Callable[[dict[str, Any]], Any], level: float = 0.95) -> Decision:
+        """What `fn`, a pure JAX function of the dict of parameters, gives, and how certain it is.
+
+        `fn` sees scalars in 64-bit floats; a parameter with copies is a dict of them.
+        """
+        _check_level(level)
+        middle = {name: _map(np.float64, value) for name, value in self.center.params.items()}
+        with jax.enable_x64(True):
+            value = jax.tree.map(np.asarray, fn(middle))
+            draws = jax.tree.map(np.asarray, jax.vmap(fn)(self.params))
+        low, high = self._band(draws, value, level)
+        return Decision(value, draws, low, high)
+
+    def predict(
+        self, runs: Any = None, *, level: float = 0.95, **more: Any
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Predictions of the fit, and the ends of the interval of each; arguments as of `Fit.predict`.
+
+        The interval is that of the law's value. A single outcome scatters around it by its own noise.
+        """
+        _check_level(level)
+        fit = self.center
+        where = places(fit, runs, **more)
+        middle = {name: stacked(fit, name, value, np.float64) for name, value in fit.params.items()}
+        params = {name: stacked(fit, name, value, np.asarray) for name, value in self.params.items()}
+        size = max(1, MANY // max(1, where.data.observed.size))
+        with jax.enable_x64(True):
+            value = where.finish(
+                np.asarray(_evaluate(self.law, _map(lambda v: np.asarray(v)[None], middle), where.data)[0])
+            )
+            parts = []
+            for i in range(0, len(self), size):
+                part = {name: v[i : i + size] for name, v in params.items()}
+                parts.append(where.finish(np.asarray(_evaluate(self.law, part, where.data))))
+        low, high = self._band(np.concatenate(parts), value, level)
+        return value, low, high
+
+    def ends(self, draws: np.ndarray, value: Any, level: float = 0.95) -> Any:
+        """Ends of the interval of a quantity that has `value` at the fit and `draws` `(draws, ...)`.
+
+        Quantiles of the draws, moved away from the fit for what few units hide: by Student's quantile over the normal one,
+        and sqrt(units / (units - free)), in logarithms where all is positive.
+        """
+        _check_level(level)
+        draws, value = np.asarray(draws, dtype=np.float64)[self.good], np.asarray(value, dtype=np.float64)
+        if not len(draws):
+            low = high = np.full(value.shape, np.nan)
+        else:
+            with np.errstate(invalid="ignore"):
+                low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+            factor = widening(self.units, self.free, level)
+            logs = (np.nanmin(draws, axis=0) > 0) & (value > 0)
+            to = np.log(np.where(logs, value, 1.0)), np.log(np.where(logs, low, 1.0)), np.log(np.where(logs, high, 1.0))
+            low = np.where(logs, np.exp(to[0] + factor * (to[1] - to[0])), value + factor * (low - value))
+            high = np.where(logs, np.exp(to[0] + factor * (to[2] - to[0])), value + factor * (high - value))
+        return (float(low), float(high)) if value.ndim == 0 else (low, high)
+
+    def _band(self, draws: Any, value: Any, level: float) -> tuple[Any, Any]:
+        both = jax.tree.map(lambda d, v: self.ends(d, v, level), draws, value)
+        outer, inner = jax.tree.structure(value), jax.tree.structure((0, 0))
+        return jax.tree.transpose(outer, inner, both)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write draws and fit to one NumPy file (.npz, without pickle), whole or not at all."""
+        about = {"format": FORMAT, "kind": self.kind, "notes": list(self.notes), "units": self.units, "free": self.free}
+        arrays: dict[str, np.ndarray] = {"objective": self.objective, "status": self.status}
+        for name, value in self.params.items():
+            if isinstance(value, Mapping):
+                about.setdefault("copies", {})[name] = list(value)
+                value = np.stack(list(value.values()))
+            arrays[f"params/{name}"] = value
+        text = json.dumps(about | {"center": document(self.center)}, allow_nan=False)
+        file = io.BytesIO()
+        np.savez_compressed(file, about=np.frombuffer(text.encode(), dtype=np.uint8), **arrays)  # type: ignore[arg-type]  # arrays by name
+        write_whole(Path(path), file.getvalue())
+
+    @staticmethod
+    def load(path: str | os.PathLike[str], *, laws: tuple[Law, ...] = ()) -> Draws:
+        """Draws from a file that `save` wrote. Executes nothing from it; `laws` as for `load` of a fit."""
+        try:
+            with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
+                about = json.loads(bytes(file["about"]).decode())
+                arrays = {name: file[name] for name in file.files}
+            if about["format"] != FORMAT:
+                raise FitError(f"{path}: are no draws of format {FORMAT}.")
+            center = restored(about["center"], laws)
+            params = {name: arrays[f"params/{name}"] for name in center.law.params}
+            for name, labels in about.get("copies", {}).items():
+                params[name] = dict(zip(labels, params[name], strict=True))
+            return Draws(
+                law=center.law,
+                params=params,
+                objective=arrays["objective"],
+                status=arrays["status"],
+                kind=about["kind"],
+                center=center,
+                notes=tuple(about["notes"]),
+                units=about["units"],
+                free=about["free"],
+            )
+        except FileNotFoundError:
+            raise FitError(f"{path}: no such file; `draws.save(path)` writes one.") from None
+        except (OSError, KeyError, TypeError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+            if isinstance(error, FitError):
+                raise
+            raise FitError(f"{path}: are no stored draws ({type(error).__name__}: {error}).") from None
+
+
+@partial(jax.jit, static_argnums=0)
+def _evaluate(law: Law, params: Any, data: Any) -> Any:
+    return jax.vmap(lambda one: predictions(law, one, data))(params)
+
+
+def widening(units: int, free: int, level: float) -> float:
+    """By how much quantiles of resamples are too narrow, seen from the fit, when `units` were resampled."""
+    from scipy.special import ndtri, stdtrit
+
+    left = units - free
+    if units == 0 or left <= 0:
+        return 1.0
+    tail = (1 + level) / 2
+    return float(np.sqrt(units / left) * stdtrit(left, tail) / ndtri(tail))
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise FitError(f"`interval(level=...)` must lie between 0 and 1; got {level}.")
+
+
+def _map(f: Callable[[Any], Any], value: Any) -> Any:
+    return {k: _map(f, v) for k, v in value.items()} if isinstance(value, Mapping) else f(value)

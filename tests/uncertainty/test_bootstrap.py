@@ -1,0 +1,139 @@
+"""Bootstraps, against closed forms and a published one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jaxlaws import JaxlawsError, fit, normal, published, read
+from jaxlaws.objectives import squared
+from jaxlaws.uncertainty import bootstrap
+
+
+def by_hand(line, count):
+    """Least squares of the line under each resample's weights `(draws, rows)`."""
+    design = np.stack([np.ones(len(line)), line.column("x")], axis=1)
+    normal = np.einsum("dr,ri,rj->dij", count, design, design)
+    right = np.einsum("dr,ri,r->di", count, design, line.column("loss"))
+    return np.linalg.solve(normal, right[..., None])[..., 0]
+
+
+@pytest.mark.parametrize("by", ["run", "row"])
+def test_each_draw_is_the_least_squares_of_its_resample(line, line_fit, by):
+    units = {"run": 16, "row": 64}[by]
+    draws = bootstrap(line_fit, line, by=by, resamples=64, seed=3)
+    drawn = np.random.default_rng(3).multinomial(units, np.full(units, 1.0 / units), size=64)
+    expected = by_hand(line, np.repeat(drawn, 64 // units, axis=1).astype(float))
+    np.testing.assert_allclose(np.stack([draws.params["a"], draws.params["b"]], axis=1), expected, rtol=0, atol=1e-7)
+    assert draws.units == units
+
+
+def test_runs_scatter_more_than_their_rows_would(line, line_fit):
+    runs, rows = (bootstrap(line_fit, line, by=by, resamples=512) for by in ("run", "row"))
+    middle, same = (d.params["a"] + 1.6 * d.params["b"] for d in (runs, rows))
+    assert np.std(middle) > 1.2 * np.std(same)
+
+
+@pytest.mark.parametrize("method", ["wild", "parametric"])
+def test_other_resamples_scatter_as_theory_says(line, line_fit, method):
+    """By row and without correlation within runs both estimate least squares' own covariance."""
+    x = line.column("x")
+    loss = 3.0 - 0.5 * x + 0.05 * np.random.default_rng(5).standard_normal(64)
+    rows = read({"x": x, "loss": loss})
+    one = fit(line_fit.law, rows, objective=squared(on="raw"), starts=16)
+    draws = bootstrap(one, rows, by="row", method=method, resamples=2048)
+    design = np.stack([np.ones(64), x], axis=1)
+    noise = 2.0 * one.objective / 62
+    expected = np.sqrt(noise * np.diagonal(np.linalg.inv(design.T @ design)))
+    # 2048 draws know a standard deviation to 1.6 %; the wild ones weigh rows by their own residuals.
+    found = np.array([np.std(draws.params["a"]), np.std(draws.params["b"])])
+    np.testing.assert_allclose(found, expected, rtol=0.15 if method == "wild" else 0.06)
+
+
+def test_blocks_keep_neighbours_together(straight, quick):
+    """The mean of an autoregressive series scatters more than its rows; resampled in blocks nearly as much as it does."""
+    rng = np.random.default_rng(1)
+    noise = np.zeros((3, 200))
+    for i in range(1, 200):
+        noise[:, i] = 0.8 * noise[:, i - 1] + 0.6 * 0.05 * rng.standard_normal(3)
+    x = np.tile(np.linspace(0.2, 3.0, 200), 3)
+    rows = read(
+        {
+            "x": x,
+            "loss": 3.0 - 0.5 * x + noise.ravel(),
+            "run": np.repeat(["a", "b", "c"], 200),
+            "step": np.tile(np.arange(1, 201), 3),
+        }
+    )
+    one = fit(straight, rows, objective=squared(on="raw"), **quick)
+    by_run, by_row = bootstrap(one, rows, resamples=512), bootstrap(one, rows, by="row", resamples=512)
+    assert "3 runs are too few" in by_run.notes[0]
+    assert by_run.kind.startswith("bootstrap by blocks")
+    # The truth is (1 + .8)/(1 - .8) = 9 times the variance; blocks of a dozen rows reach two thirds of the deviation.
+    assert 1.8 < np.std(by_run.params["b"]) / np.std(by_row.params["b"]) < 3.2
+
+
+def test_published_intervals_come_back(data_dir):
+    """Besiroglu et al. (2024), table 1: a bootstrap of 4000 resamples of rows."""
+    runs = published("chinchilla_epoch")
+    draws = bootstrap(fit("chinchilla", runs), runs, by="row")
+    found = draws.interval()
+    expected = {"A": (285, 744), "alpha": (0.317, 0.373), "beta": (0.331, 0.415), "E": (1.769, 1.871)}
+    for name, ends in expected.items():
+        # The ends of a percentile interval of 1000 draws are themselves uncertain by about a tenth of its width.
+        np.testing.assert_allclose(found[name], ends, rtol=0, atol=0.06 * (ends[1] - ends[0]), err_msg=name)
+    assert (draws.status == 0).all()
+
+
+def test_same_seed_same_bits(power_rows, power_fit):
+    first, second = (bootstrap(power_fit, power_rows, resamples=64) for _ in range(2))
+    other = bootstrap(power_fit, power_rows, resamples=64, seed=1)
+    assert np.array_equal(first.params["A"], second.params["A"])
+    assert not np.array_equal(first.params["A"], other.params["A"])
+
+
+def test_priors_boxes_and_fixed_values_of_the_fit_are_kept(power_rows, quick):
+    one = fit(
+        "power_plus_constant",
+        power_rows,
+        fix={"E": 1.7},
+        bounds={"alpha": (0.2, 0.349)},
+        priors={"A": normal(300.0, 1e-3)},
+        **quick,
+    )
+    draws = bootstrap(one, power_rows, resamples=64)
+    assert (draws.params["E"] == 1.7).all()
+    assert draws.params["alpha"].max() <= 0.349
+    assert np.ptp(draws.params["A"]) < 1e-2
+    assert set(draws.interval()) == {"A", "alpha"}
+
+
+BAD = {
+    "other rows": (lambda rows: rows.where("x < 1e8"), {}, "the fit's objective is"),
+    "no column": (lambda rows: rows, {"by": "size"}, "unknown column `size`"),
+    "no draws": (lambda rows: rows, {"resamples": 1}, "must be at least 2"),
+    "method": (lambda rows: rows, {"method": "pairs"}, "must be cases, wild or parametric"),
+    "weights": (lambda rows: rows, {"weights": np.zeros(64)}, "not all 0"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_clear_line(power_rows, power_fit, case):
+    change, told, message = BAD[case]
+    with pytest.raises(JaxlawsError, match=message) as error:
+        bootstrap(power_fit, change(power_rows), **{"resamples": 16, **told})
+    assert "\n" not in str(error.value)
+
+
+def test_fewer_runs_than_parameters_are_refused(power_rows, quick):
+    few = power_rows.select(np.isin(np.arange(64), [0, 30, 63]))
+    one = fit("power_plus_constant", few, **quick)
+    with pytest.raises(JaxlawsError, match="3 runs cannot say how uncertain 3 parameters are"):
+        bootstrap(one, few, resamples=16)
+
+
+def test_one_cluster_is_refused(power_rows, quick):
+    rows = read({"x": power_rows.column("x"), "loss": power_rows.column("loss"), "size": ["small"] * 64})
+    one = fit("power_plus_constant", rows, **quick)
+    with pytest.raises(JaxlawsError, match="1 value of size cannot say how uncertain 3 parameters are"):
+        bootstrap(one, rows, by="size", resamples=16)

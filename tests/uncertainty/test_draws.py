@@ -1,0 +1,85 @@
+"""What draws say of predictions and decisions, and their file."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxlaws import JaxlawsError
+from jaxlaws.uncertainty import Draws, bootstrap
+
+
+@pytest.fixture(scope="module")
+def draws(power_fit, power_rows):
+    return bootstrap(power_fit, power_rows, resamples=256)
+
+
+def test_predictions_are_those_of_each_draw(draws):
+    x = np.array([1e7, 1e10])
+    value, low, high = draws.predict(x=x)
+    np.testing.assert_allclose(value, draws.center.predict(x=x))
+    with jax.enable_x64(True):
+        own = [draws.law(x=x, **{k: v[i] for k, v in draws.params.items()}) for i in range(len(draws))]
+    expected = draws.ends(np.array(own), value)
+    np.testing.assert_allclose((low, high), expected, rtol=1e-12)
+    assert (low < value).all() and (value < high).all()
+    assert (high - low)[1] > 2 * (high - low)[0], "far out is less certain"
+
+
+def test_a_decision_is_a_function_of_each_draw(draws):
+    # Where the law comes within .1 of its floor.
+    decision = draws.decide(lambda p: {"x": (p["A"] / 0.1) ** (1.0 / p["alpha"]), "both": jnp.stack([p["E"], p["A"]])})
+    np.testing.assert_allclose(
+        decision.draws["x"], (draws.params["A"] / 0.1) ** (1.0 / draws.params["alpha"]), rtol=1e-9
+    )
+    assert decision.low["x"] < decision.value["x"] < decision.high["x"]
+    np.testing.assert_allclose([decision.low["both"][1], decision.high["both"][1]], draws.interval()["A"])
+
+
+def test_few_units_widen_by_the_quantile_of_student(draws):
+    few = dataclasses.replace(draws, units=9, free=3)
+    many = dataclasses.replace(draws, units=0)
+    center = draws.center["E"]
+    wide, plain = np.log(few.interval()["E"]) - np.log(center), np.log(many.interval()["E"]) - np.log(center)
+    np.testing.assert_allclose(wide / plain, np.sqrt(9 / 6) * stats.t.ppf(0.975, 6) / stats.norm.ppf(0.975))
+
+
+def test_a_failed_draw_is_left_out(draws):
+    status = draws.status.copy()
+    status[:200] = 3
+    params = {k: np.where(np.arange(256) < 200, np.nan, v) for k, v in draws.params.items()}
+    left = dataclasses.replace(draws, status=status, params=params)
+    rest = dataclasses.replace(
+        draws,
+        status=status[200:],
+        objective=draws.objective[200:],
+        params={k: v[200:] for k, v in draws.params.items()},
+    )
+    assert left.interval() == rest.interval()
+
+
+def test_file_gives_back_draws_and_fit(draws, tmp_path):
+    draws.save(tmp_path / "draws.npz")
+    back = Draws.load(tmp_path / "draws.npz")
+    assert all(np.array_equal(back.params[k], v) for k, v in draws.params.items())
+    assert back.interval() == draws.interval()
+    assert (back.kind, back.notes, back.units, back.free) == (draws.kind, draws.notes, draws.units, draws.free)
+    assert back.center.params == draws.center.params and back.law is draws.law
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nothing", b"{}"])
+def test_a_file_that_is_none_is_refused(tmp_path, content):
+    (tmp_path / "draws.npz").write_bytes(content)
+    with pytest.raises(JaxlawsError, match="are no stored draws"):
+        Draws.load(tmp_path / "draws.npz")
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95])
+def test_level_is_a_share(draws, level):
+    with pytest.raises(JaxlawsError, match="between 0 and 1"):
+        draws.interval(level)
