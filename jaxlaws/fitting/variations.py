@@ -23,7 +23,7 @@ from jaxlaws.fitting.engine import Problem, boxes
 from jaxlaws.fitting.fit import CONDITION, GIVEN, _given, _Group, _in_threads, _prepare, _Settings
 from jaxlaws.fitting.problem import Layout, pack, residuals_of
 from jaxlaws.fitting.result import Fit, Value
-from jaxlaws.objectives import Normal, Objective, parse
+from jaxlaws.objectives import Normal, Objective, link, parse
 from jaxlaws.runs import read
 from jaxlaws.solvers import Batched, Minimum, Status, frozen, levenberg_marquardt
 from jaxlaws.spec import Law
@@ -187,6 +187,34 @@ def _raw(value: Value, copies: Sequence[str] | None) -> Any:
     return np.array(values) if len(values) > 1 else values[0]
 
 
+def by_run(of: Subject) -> list[np.ndarray]:
+    """Rows of each run that count, in order of their steps."""
+    rows = of.order[of.weight[of.order] > 0]
+    return np.split(rows, np.flatnonzero(np.diff(of.run[rows])) + 1)
+
+
+def fitted(of: Subject) -> tuple[np.ndarray, np.ndarray]:
+    """The fit's predictions and residuals (prediction minus observation), `(rows,)`, on the scale of the objective."""
+    with jax.enable_x64(True):
+        at = predicted(of, of.center[None])[:, 0]
+        there, seen = (np.asarray(link(np.asarray(v), scale(of))) for v in (at, of.observed))
+    return there, np.where(of.run >= 0, there - seen, 0.0)
+
+
+def free_of(of: Subject) -> int:
+    """Parameters that rows alone must determine."""
+    return sum(slot.copies for slot in of.layout if slot.name not in of.group.problem.priors)
+
+
+def scale(of: Subject) -> str:
+    """Scale on which residuals are taken."""
+    return of.objective.on or of.law.output.scale
+
+
+Draw = Callable[[np.ndarray], np.ndarray]
+"""Indices of variations `(some,)` to their weights or outcomes, `(some, rows)`."""
+
+
 # --- solving them ------------------------------------------------------------------------------------------------------------
 
 
@@ -204,14 +232,14 @@ def solved(
     of: Subject,
     starts: np.ndarray,
     *,
-    weight: Callable[[slice], np.ndarray] | None = None,
-    observed: Callable[[slice], np.ndarray] | None = None,
+    weight: Draw | None = None,
+    observed: Draw | None = None,
     held: np.ndarray | None = None,
     trips: Sequence[int] = (10, 40, 120),
 ) -> Solved:
     """Minimum of each variation from its own start `(draws, params)` in coordinates.
 
-    `weight` and `observed` give a slice of `(draws, rows)`; default: those of the fit. Coordinates where `held`
+    `weight` and `observed` give those of some variations; default: those of the fit. Coordinates where `held`
     `(draws, params)` stay where they start. Everything takes `trips[0]` steps, and what has not converged more of them.
     """
     draws, n = starts.shape
@@ -322,6 +350,12 @@ def costs(of: Subject, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     with jax.enable_x64(True):
         cost, prior = jax.device_get(_costs(of.law, of.layout, of.group.problem, np.asarray(x, dtype=np.float64)))
     return np.where(of.weight[:, None] > 0, cost, 0.0), prior
+
+
+def normal_matrix(of: Subject) -> np.ndarray:
+    """Gauss-Newton's matrix of the fit, `(params, params)`."""
+    found = _blocks(of, of.center[None], None, None, np.zeros((1, len(of.center)), dtype=bool), 0, np.arange(1))
+    return np.asarray(found.normal[0])
 
 
 def _promise(of: Subject, found: Minimum, held: np.ndarray) -> np.ndarray:

@@ -1,15 +1,44 @@
 """How sure is a number?
 
-| to know                                                     | use                                            |
-|-------------------------------------------------------------|------------------------------------------------|
-| how parameters, predictions, decisions scatter              | `bootstrap(fit, runs)` -> `Draws`              |
-| the interval of anything that is computed from parameters   | `draws.decide(fn)`, `draws.predict(...)`       |
+| to know                                                      | use                                                  |
+|--------------------------------------------------------------|------------------------------------------------------|
+| how parameters, predictions and decisions scatter            | `bootstrap(fit, runs)` -> `Draws`: the default       |
+| the interval of anything that is computed from parameters    | `draws.decide(fn)`, `draws.predict(...)`             |
+| the same at once, from the curvature at the fit              | `sandwich(fit, runs)`, `laplace(fit, runs)`          |
+| how far one parameter, or two, can be moved                  | `profile(fit, runs)`, `contour(fit, runs, pair)`     |
+| what each run does to the fit                                | `jackknife(fit, runs)`                               |
 
-Resamples are the fit's own problem under other weights: they start at the fit and are solved side by side. Rows of one run
-are not independent of each other, so runs are what is resampled, where there are enough of them.
+| method     | asks of the noise                          | follows bent valleys | of few runs (below 8)                      |
+|------------|--------------------------------------------|----------------------|--------------------------------------------|
+| bootstrap  | that runs are independent                  | yes                  | blocks of rows within runs, and says so    |
+| wild       | the same, and symmetry                     | yes                  | refused                                    |
+| parametric | normal, as correlated as the residuals are | yes                  | as it is                                   |
+| sandwich   | that runs are independent                  | no                   | neighbours correlated as they are          |
+| laplace    | that rows scatter alike                    | no                   | as it is                                   |
+| profile    | that rows scatter alike                    | yes                  | as it is                                   |
+| jackknife  | that runs are independent; no kinks        | no                   | three at least                             |
+
+Resamples, profiles and leave-one-outs are the fit's own problem under other weights: they start at the fit and are solved
+side by side. None of them sees that a law is wrong; `validate` does.
 """
 
 from jaxlaws.uncertainty.bootstrap import bootstrap
+from jaxlaws.uncertainty.covariance import Covariance, laplace, sandwich
 from jaxlaws.uncertainty.draws import Decision, Draws
+from jaxlaws.uncertainty.jackknife import Jackknife, jackknife
+from jaxlaws.uncertainty.profile import Contour, Profile, contour, profile
 
-__all__ = ["Decision", "Draws", "bootstrap"]
+__all__ = [
+    "Contour",
+    "Covariance",
+    "Decision",
+    "Draws",
+    "Jackknife",
+    "Profile",
+    "bootstrap",
+    "contour",
+    "jackknife",
+    "laplace",
+    "profile",
+    "sandwich",
+]

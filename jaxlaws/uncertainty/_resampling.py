@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 
 from jaxlaws.errors import FitError, nearest
-from jaxlaws.fitting.variations import Subject, predicted
-from jaxlaws.objectives import link
+from jaxlaws.fitting.variations import Draw, Subject, by_run, fitted, scale
 
 FEW = 8  # fewer runs than this are not resampled as wholes
 
@@ -50,6 +47,15 @@ def _labels(of: Subject, column: str) -> np.ndarray:
     return np.array([value[run] for run in of.runs])
 
 
+def labels(of: Subject, units: Units) -> tuple[str, ...]:
+    """What each unit is called: the run, the value of the column, or run and number of the row."""
+    frame = of.group.table.frame
+    names = of.runs if units.name in ("run", "row") else tuple(frame.drop_duplicates("run")[units.name].astype(str))
+    first = [int(np.flatnonzero(units.of_row == i)[0]) for i in range(units.count)]
+    alone = units.name != "row" or len(of.runs) == units.count
+    return tuple(names[of.run[row]] if alone else f"{names[of.run[row]]}, row {row}" for row in first)
+
+
 def counts(of: Units, draws: int, rng: np.random.Generator) -> np.ndarray:
     """How often each unit is drawn, `(draws, units)`."""
     return rng.multinomial(of.count, np.full(of.count, 1.0 / of.count), size=draws).astype(np.uint16)
@@ -75,12 +81,6 @@ def blocks(of: Subject, length: int, draws: int, rng: np.random.Generator) -> np
         out[:, rows] = drawn[:, :n]
         out[:, rows[:size]] += drawn[:, n : n + size].astype(np.uint16)
     return out
-
-
-def by_run(of: Subject) -> list[np.ndarray]:
-    """Rows of each run that count, in order of their steps."""
-    rows = of.order[of.weight[of.order] > 0]
-    return np.split(rows, np.flatnonzero(np.diff(of.run[rows])) + 1)
 
 
 def lag_one(of: Subject, residual: np.ndarray) -> float:
@@ -135,27 +135,10 @@ def parametric(of: Subject, draws: int, rng: np.random.Generator, free: int) -> 
     return lambda which: unlinked(predicted - size * noise[which], of)
 
 
-def fitted(of: Subject) -> tuple[np.ndarray, np.ndarray]:
-    """The fit's predictions and residuals (prediction minus observation), `(rows,)`, on the scale of the objective."""
-    with jax.enable_x64(True):
-        at = predicted(of, of.center[None])[:, 0]
-        there, seen = (np.asarray(link(np.asarray(v), scale(of))) for v in (at, of.observed))
-    return there, np.where(of.run >= 0, there - seen, 0.0)
-
-
-def scale(of: Subject) -> str:
-    """Scale on which residuals are taken."""
-    return of.objective.on or of.law.output.scale
-
-
 def unlinked(value: np.ndarray, of: Subject) -> np.ndarray:
     """Outcomes of values on the scale of the objective."""
     on = scale(of)
     return np.exp(value) if on == "log" else 1.0 / (1.0 + np.exp(-value)) if on == "logit" else value
-
-
-Draw = Callable[[np.ndarray], np.ndarray]
-"""A slice of resamples `(draws,)` to their weights or outcomes `(draws, rows)`."""
 
 
 def weighted(of: Subject, units: Units, count: np.ndarray) -> Draw:

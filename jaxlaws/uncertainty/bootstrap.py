@@ -10,7 +10,7 @@ import numpy as np
 from jaxlaws.errors import FitError
 from jaxlaws.fitting import Fit
 from jaxlaws.fitting.report import cautions
-from jaxlaws.fitting.variations import Solved, Subject, costs, solved, subject
+from jaxlaws.fitting.variations import Draw, Solved, Subject, by_run, costs, fitted, free_of, solved, subject
 from jaxlaws.objectives import Objective
 from jaxlaws.solvers import Status
 from jaxlaws.uncertainty import _resampling as resampling
@@ -56,7 +56,7 @@ def bootstrap(
     of = subject(fit, runs, weights=weights, objective=objective)
     rng = np.random.default_rng(seed)
     scheme = _scheme(of, by, method, resamples, block, rng)
-    held = _absent(of, scheme, resamples)
+    held = absent(of, scheme.weight, resamples)
     found = _best(of, scheme, resamples, starts, held, rng)
     return drawn(of, found, scheme.kind, notes=scheme.notes, units=scheme.units, held=held)
 
@@ -68,16 +68,16 @@ class _Scheme:
     kind: str
     units: int
     notes: tuple[str, ...]
-    weight: resampling.Draw | None = None
-    observed: resampling.Draw | None = None
+    weight: Draw | None = None
+    observed: Draw | None = None
 
 
 def _scheme(
     of: Subject, by: str, method: Method, resamples: int, block: int | None, rng: np.random.Generator
 ) -> _Scheme:
-    free = _free(of)
+    free = free_of(of)
     runs = resampling.units(of, "run")
-    longest = max(map(len, resampling.by_run(of)))
+    longest = max(map(len, by_run(of)))
     notes: tuple[str, ...] = ()
     if by == "run" and longest > 1 and (runs.count < resampling.FEW or runs.count <= free) and method != "parametric":
         notes = (
@@ -110,18 +110,18 @@ def _blocks(
 ) -> _Scheme:
     if method == "wild":
         raise FitError("`bootstrap(method='wild')` needs at least 8 runs, or by='row'; take method='cases' for blocks.")
-    _, residual = resampling.fitted(of)
+    _, residual = fitted(of)
     length = resampling.block_length(of, resampling.lag_one(of, residual)) if block is None else block
     if length < 1:
         raise FitError(f"`bootstrap(block=...)` must be at least 1 row; got {length}.")
-    units = sum(-(-len(rows) // length) for rows in resampling.by_run(of))
+    units = sum(-(-len(rows) // length) for rows in by_run(of))
     if units <= free:
         raise FitError(
             f"`bootstrap`: {units} blocks of {length} rows cannot say how uncertain {free} parameters are; take shorter "
             "blocks, or hold parameters with `--fix`."
         )
     count = resampling.blocks(of, length, resamples, rng)
-    kind = f"bootstrap by blocks of {length} rows within {len(resampling.by_run(of))} runs"
+    kind = f"bootstrap by blocks of {length} rows within {len(by_run(of))} runs"
     return _Scheme(kind, units, notes, weight=resampling.reweighted(of, count))
 
 
@@ -130,22 +130,17 @@ def _many(by: str, count: int) -> str:
     return noun if count == 1 else noun.replace("value", "values") + ("s" if by in ("run", "row") else "")
 
 
-def _free(of: Subject) -> int:
-    """Parameters that rows alone must determine."""
-    return sum(slot.copies for slot in of.layout if slot.name not in of.group.problem.priors)
-
-
-def _absent(of: Subject, scheme: _Scheme, resamples: int) -> np.ndarray:
+def absent(of: Subject, weight: Draw | None, resamples: int) -> np.ndarray:
     """Coordinates `(draws, params)` of copies that no row of a resample has, and no prior holds."""
     held = np.zeros((resamples, len(of.center)), dtype=bool)
     at = 0
     for slot in of.layout:
-        if slot.copies > 1 and slot.name not in of.group.problem.priors and scheme.weight is not None:
+        if slot.copies > 1 and slot.name not in of.group.problem.priors and weight is not None:
             copy = np.asarray(of.group.problem.data.copy[slot.name])
             of_row = np.broadcast_to(copy[:, None], (len(copy), len(of.run) // len(copy))).ravel()
-            weight = scheme.weight(np.arange(resamples))
+            seen = weight(np.arange(resamples)) > 0
             for i in range(slot.copies):
-                held[:, at + i] = weight[:, of_row == i].sum(axis=1) == 0
+                held[:, at + i] = ~seen[:, of_row == i].any(axis=1)
         at += slot.copies
     return held
 
@@ -171,7 +166,7 @@ def _best(
     return _lower(found, which, solved(of, begin, held=held[which], **more))
 
 
-def _beaten(of: Subject, found: Solved, weight: resampling.Draw) -> tuple[np.ndarray, np.ndarray]:
+def _beaten(of: Subject, found: Solved, weight: Draw) -> tuple[np.ndarray, np.ndarray]:
     """Resamples that another's solution suits better than their own, and that solution for every resample.
 
     Costs of rows at the others' solutions, times the weights: one product of matrices.
@@ -229,5 +224,5 @@ def drawn(
         center=of.fit,
         notes=(*notes, *cautions(of.fit)),
         units=units,
-        free=_free(of),
+        free=free_of(of),
     )

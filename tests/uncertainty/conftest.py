@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jaxlaws import fit, law, quantity, read, real
+from jaxlaws import fit, law, published, quantity, read, real
 from jaxlaws.objectives import squared
 from jaxlaws.solvers import Rung
 
@@ -49,6 +49,25 @@ def line():
 def line_fit(straight, line):
     """Least squares of the line."""
     return fit(straight, line, objective=squared(on="raw"), **QUICK)
+
+
+@pytest.fixture(scope="session")
+def alone():
+    """64 rows near 3 - x/2, each a run of its own."""
+    x = np.random.default_rng(4).uniform(0.2, 3.0, 64)
+    return read({"x": x, "loss": 3.0 - 0.5 * x + 0.05 * np.random.default_rng(5).standard_normal(64)})
+
+
+@pytest.fixture(scope="session")
+def alone_fit(straight, alone):
+    return fit(straight, alone, objective=squared(on="raw"), **QUICK)
+
+
+@pytest.fixture(scope="session")
+def chinchilla(data_dir):
+    """The digitised runs and their fit."""
+    runs = published("chinchilla_epoch")
+    return runs, fit("chinchilla", runs)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jaxlaws import JaxlawsError, fit, normal, published, read
+from jaxlaws import JaxlawsError, fit, normal, read
 from jaxlaws.objectives import squared
 from jaxlaws.uncertainty import bootstrap
 
@@ -35,15 +35,12 @@ def test_runs_scatter_more_than_their_rows_would(line, line_fit):
 
 
 @pytest.mark.parametrize("method", ["wild", "parametric"])
-def test_other_resamples_scatter_as_theory_says(line, line_fit, method):
+def test_other_resamples_scatter_as_theory_says(alone, alone_fit, method):
     """By row and without correlation within runs both estimate least squares' own covariance."""
-    x = line.column("x")
-    loss = 3.0 - 0.5 * x + 0.05 * np.random.default_rng(5).standard_normal(64)
-    rows = read({"x": x, "loss": loss})
-    one = fit(line_fit.law, rows, objective=squared(on="raw"), starts=16)
-    draws = bootstrap(one, rows, by="row", method=method, resamples=2048)
+    x = alone.column("x")
+    draws = bootstrap(alone_fit, alone, by="row", method=method, resamples=2048)
     design = np.stack([np.ones(64), x], axis=1)
-    noise = 2.0 * one.objective / 62
+    noise = 2.0 * alone_fit.objective / 62
     expected = np.sqrt(noise * np.diagonal(np.linalg.inv(design.T @ design)))
     # 2048 draws know a standard deviation to 1.6 %; the wild ones weigh rows by their own residuals.
     found = np.array([np.std(draws.params["a"]), np.std(draws.params["b"])])
@@ -73,10 +70,10 @@ def test_blocks_keep_neighbours_together(straight, quick):
     assert 1.8 < np.std(by_run.params["b"]) / np.std(by_row.params["b"]) < 3.2
 
 
-def test_published_intervals_come_back(data_dir):
+def test_published_intervals_come_back(chinchilla):
     """Besiroglu et al. (2024), table 1: a bootstrap of 4000 resamples of rows."""
-    runs = published("chinchilla_epoch")
-    draws = bootstrap(fit("chinchilla", runs), runs, by="row")
+    runs, one = chinchilla
+    draws = bootstrap(one, runs, by="row")
     found = draws.interval()
     expected = {"A": (285, 744), "alpha": (0.317, 0.373), "beta": (0.331, 0.415), "E": (1.769, 1.871)}
     for name, ends in expected.items():

@@ -1,0 +1,125 @@
+"""Covariance of the parameters from the shape of the objective: fast, symmetric, and as good as the valley is straight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jaxlaws.errors import FitError
+from jaxlaws.fitting import Fit
+from jaxlaws.fitting.density import curvature, dispersion, neighbours
+from jaxlaws.fitting.report import cautions
+from jaxlaws.fitting.variations import Subject, free_of, objectives, subject
+from jaxlaws.objectives import Objective
+from jaxlaws.solvers import Status
+from jaxlaws.uncertainty import _resampling as resampling
+from jaxlaws.uncertainty.draws import Draws
+
+
+@dataclass(frozen=True, eq=False)
+class Covariance:
+    """Normal distribution of a fit's coordinates: logarithms of positive parameters, values of others.
+
+    `matrix` is `(params, params)`, `names` says whose coordinate each is; parameters on their bound have no variance.
+    """
+
+    center: Fit
+    kind: str
+    names: tuple[str, ...]
+    matrix: np.ndarray
+    units: int
+    free: int
+    notes: tuple[str, ...]
+    subject: Subject
+
+    def errors(self) -> np.ndarray:
+        """Standard error of each coordinate, `(params,)`: a relative one for positive parameters."""
+        return np.sqrt(np.diagonal(self.matrix))
+
+    def draws(self, count: int = 1000, *, seed: int = 0) -> Draws:
+        """Normal draws, of which intervals, predictions and decisions are read off."""
+        of = self.subject
+        rng = np.random.default_rng(seed)
+        value, vector = np.linalg.eigh(self.matrix)
+        spread = vector * np.sqrt(np.maximum(value, 0.0))
+        half = rng.standard_normal((-(-count // 2), len(value)))
+        steps = np.concatenate([half, -half])[:count] @ spread.T  # pairs: the mean is that of the fit
+        x = np.clip(of.center + steps, of.low, of.high)
+        return Draws(
+            law=of.law,
+            params=of.values(x),
+            objective=objectives(of, x),
+            status=np.full(count, int(Status.converged)),
+            kind=self.kind,
+            center=self.center,
+            notes=self.notes,
+            units=self.units,
+            free=0,  # the covariance has its degrees of freedom already
+        )
+
+
+def laplace(
+    fit: Fit, runs: Any, *, weights: np.ndarray | None = None, objective: Objective | None = None
+) -> Covariance:
+    """Covariance from the exact Hessian of the objective and the residuals' dispersion: rows are taken to scatter alike,
+    neighbours within a run as correlated as they are."""
+    of = subject(fit, runs, weights=weights, objective=objective)
+    hessian, _ = curvature(of)
+    return _made(of, "Laplace", dispersion(of) * _inverse(of, hessian), 0, ())
+
+
+def sandwich(
+    fit: Fit, runs: Any, *, by: str = "run", weights: np.ndarray | None = None, objective: Objective | None = None
+) -> Covariance:
+    """Covariance that asks nothing of the noise but that units are independent: $H^{-1} J H^{-1}$ with J the sum over units
+    (`by` "run", "row" or a column) of their gradients' squares, times G/(G-1) (n-1)/(n-p).
+
+    With fewer than 8 runs, or no more than parameters, rows are the units, and J is enlarged by (1 + r)/(1 - r) for
+    neighbours in a run whose gradients correlate by r.
+    """
+    of = subject(fit, runs, weights=weights, objective=objective)
+    hessian, gradients = curvature(of)
+    bread = _inverse(of, hessian)
+    free = free_of(of)
+    units = resampling.units(of, by)
+    rows = int(np.count_nonzero(of.weight > 0))
+    notes: tuple[str, ...] = ()
+    kind, factor = f"sandwich by {by}", 1.0
+    if by != "row" and (units.count < resampling.FEW or units.count <= free):
+        if by != "run":
+            raise FitError(
+                f"`sandwich(by={by!r})`: {units.count} units cannot say how uncertain {free} parameters are."
+            )
+        notes = (f"{units.count} runs are too few to be units: nothing is known of how runs differ from one another.",)
+        units = resampling.units(of, "row")
+        r = max(neighbours(of, gradients[:, i]) for i in range(gradients.shape[1]))
+        kind, factor = f"sandwich by row, neighbours correlated by {r:.2f}", (1.0 + r) / (1.0 - r)
+    if rows <= free:
+        raise FitError(f"`sandwich`: {rows} rows cannot say how uncertain {free} parameters are.")
+    sums = np.zeros((units.count, gradients.shape[1]))
+    np.add.at(sums, units.of_row[units.of_row >= 0], gradients[units.of_row >= 0])
+    few = units.count / (units.count - 1.0) * (rows - 1.0) / (rows - free)
+    return _made(of, kind, factor * few * bread @ (sums.T @ sums) @ bread, units.count, notes)
+
+
+def _inverse(of: Subject, hessian: np.ndarray) -> np.ndarray:
+    """Of the Hessian, over coordinates that are off their bounds."""
+    bound = np.isin(of.names, of.fit.at_bound) & ((of.center <= of.low) | (of.center >= of.high))
+    keep = ~bound
+    part = hessian[np.ix_(keep, keep)]
+    scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diagonal(part)), 1e-300))
+    value, vector = np.linalg.eigh(part * np.outer(scale, scale))
+    if not value[0] > 1e-12 * value[-1]:
+        raise FitError(
+            f"the objective of `{of.law.name}` is flat in some direction at the fit: no covariance can be read off it; use "
+            "`bootstrap` or `profile`."
+        )
+    out = np.zeros_like(hessian)
+    out[np.ix_(keep, keep)] = (vector / value) @ vector.T * np.outer(scale, scale)
+    return out
+
+
+def _made(of: Subject, kind: str, matrix: np.ndarray, units: int, notes: tuple[str, ...]) -> Covariance:
+    return Covariance(of.fit, kind, tuple(of.names), matrix, units, free_of(of), (*notes, *cautions(of.fit)), of)

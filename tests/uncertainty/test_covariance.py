@@ -1,0 +1,60 @@
+"""Covariances of least squares, against their closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jaxlaws import JaxlawsError, fit, read
+from jaxlaws.objectives import squared
+from jaxlaws.uncertainty import laplace, sandwich
+
+
+def design(rows):
+    return np.stack([np.ones(len(rows)), rows.column("x")], axis=1)
+
+
+def test_laplace_is_the_covariance_of_least_squares(alone, alone_fit):
+    expected = 2.0 * alone_fit.objective / 62 * np.linalg.inv(design(alone).T @ design(alone))
+    np.testing.assert_allclose(laplace(alone_fit, alone).matrix, expected, rtol=1e-6)
+
+
+def test_sandwich_is_the_cluster_robust_covariance(line, line_fit):
+    x = design(line)
+    residual = x @ np.array([line_fit["a"], line_fit["b"]]) - line.column("loss")
+    sums = (x * residual[:, None]).reshape(16, 4, 2).sum(axis=1)
+    bread = np.linalg.inv(x.T @ x)
+    expected = 16 / 15 * 63 / 62 * bread @ (sums.T @ sums) @ bread
+    found = sandwich(line_fit, line)
+    np.testing.assert_allclose(found.matrix, expected, rtol=1e-5)
+    assert found.units == 16
+
+
+def test_few_runs_count_neighbours_as_correlated(straight, quick):
+    """Three autoregressive runs: a covariance of the mean that ignores it is 9 times too small."""
+    rng = np.random.default_rng(2)
+    noise = np.zeros((3, 400))
+    for i in range(1, 400):
+        noise[:, i] = 0.8 * noise[:, i - 1] + 0.6 * 0.05 * rng.standard_normal(3)
+    x = np.tile(np.linspace(0.2, 3.0, 400), 3)
+    rows = read({"x": x, "loss": 3.0 - 0.5 * x + noise.ravel(), "run": np.repeat(["a", "b", "c"], 400)})
+    one = fit(straight, rows, objective=squared(on="raw"), **quick)
+    by_run, by_row = sandwich(one, rows), sandwich(one, rows, by="row")
+    assert "3 runs are too few" in by_run.notes[0]
+    # The estimated correlation of gradients is .8 give or take .03, and is enhanced by their slowly varying factor.
+    assert 7.0 < by_run.matrix[1, 1] / by_row.matrix[1, 1] < 16.0
+
+
+def test_draws_have_the_covariance(alone, alone_fit):
+    found = laplace(alone_fit, alone)
+    draws = found.draws(4096)
+    drawn = np.cov(draws.params["a"], draws.params["b"])
+    np.testing.assert_allclose(drawn, found.matrix, rtol=0.1)
+    assert np.mean(draws.params["a"]) == pytest.approx(alone_fit["a"], abs=1e-9), "draws come in pairs around the fit"
+
+
+def test_one_cluster_is_refused(alone, alone_fit):
+    rows = read({"x": alone.column("x"), "loss": alone.column("loss"), "size": ["small"] * 64})
+    one = fit(alone_fit.law, rows, objective=squared(on="raw"), starts=16)
+    with pytest.raises(JaxlawsError, match="1 units cannot say how uncertain 2 parameters are"):
+        sandwich(one, rows, by="size")
