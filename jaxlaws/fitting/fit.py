@@ -108,6 +108,7 @@ def fit(
         if column not in table.frame.columns:
             table.column(column)  # raises, naming the nearest
     table = table.checked(numeric_columns(law))
+    told = tuple(filter(None, (getattr(given, "origin", "") for given in (fix, priors))))
     fix = {k: float(v) for k, v in (fix or {}).items()}
     settings = _Settings(
         law=law,
@@ -122,6 +123,7 @@ def fit(
         rungs=None if rungs is None else tuple(rungs),
         seed=seed,
         bins=bins,
+        told=told,
     )
     for name in [*settings.priors, *share]:
         free_names = {k for k, p in settings.params.items() if p.fixed is None and p.reference is None}
@@ -156,6 +158,7 @@ class _Settings:
     rungs: tuple[Rung, ...] | None
     seed: int
     bins: int | None
+    told: tuple[str, ...]  # where borrowed values and priors come from
 
     def plan(self, layout: Layout) -> Plan:
         linear = isinstance(self.starts, int | np.integer)
@@ -361,7 +364,7 @@ def _enough_rows(
 ) -> None:
     law = settings.law
     names = [n for n in columns_of(law) if n in table.frame.columns]
-    distinct = len(table.frame[names].drop_duplicates())
+    distinct = len(_weighed(settings, table).frame[names].drop_duplicates())
     known = sum(slot.copies for slot in layout if slot.name in priors)
     wanted = sum(slot.copies for slot in layout) - known
     if distinct < wanted or float(np.sum(assembled.data.weight > 0)) < wanted:
@@ -369,6 +372,14 @@ def _enough_rows(
             f"{table.source}: {len(table)} rows, {distinct} of them distinct, are too few for the {wanted} free parameters of "
             f"`{law.name}`; give more rows or hold some with `--fix`."
         )
+
+
+def _weighed(settings: _Settings, table: Runs) -> Runs:
+    """Rows of the table that weigh something: the others are not fitted."""
+    if settings.weights in ("row", "run") or settings.weights not in table.frame.columns:
+        return table
+    weighed = (table.frame[settings.weights] > 0).to_numpy()
+    return table.select(weighed) if weighed.any() and not weighed.all() else table
 
 
 def _finished(settings: _Settings, group: _Group, found: Any, by: tuple[str, ...], *, alone: bool) -> Fit:
@@ -520,9 +531,10 @@ def _record(
     **outcome: Any,
 ) -> Fit:
     law, table = settings.law, group.table
+    fitted = _weighed(settings, table)
     inputs = [n for n in numeric_columns(law, observed=False) if n in table.frame.columns]
     free = {slot.name for slot in layout_of(law, settings.params, {})}
-    notes = [*(f.message for f in table.findings), *guesses]
+    notes = [*(f.message for f in table.findings), *settings.told, *guesses]
     labels = {}
     for name in group.assembled.copies:
         index = group.assembled.data.copy[name]
@@ -534,10 +546,10 @@ def _record(
         reason=reason,
         objective_spec=str(settings.objective),
         weights="given" if settings.weights == GIVEN else settings.weights,
-        rows=len(table),
-        runs=tuple(table.names),
+        rows=len(fitted),
+        runs=tuple(fitted.names),
         starts=len(group.starts),
-        largest={n: float(table.column(n).max()) for n in inputs},
+        largest={n: float(fitted.column(n).max()) for n in inputs},
         source=table.source,
         data_hash=table.sha256,
         key=group.key,

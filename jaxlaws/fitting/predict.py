@@ -92,14 +92,20 @@ def score(fit: Fit, runs: Runs, *, branch_of: str | Mapping[str, str] | None = N
     predicted = predict(fit, runs, branch_of=branch_of)
     observed = runs.column(fit.law.output.symbol)
     keep = np.isfinite(predicted) if fit.law.is_curve else np.ones(len(observed), dtype=bool)
-    predicted, observed = predicted[keep], observed[keep]
+    return errors(predicted[keep], observed[keep], runs.frame["run"].astype(str)[keep])
+
+
+def errors(predicted: np.ndarray, observed: np.ndarray, run: Any) -> dict[str, Any]:
+    """What `score` returns, of predictions `(rows,)` and the run of each row."""
+    import pandas as pd
+
     pooled = _errors(predicted, observed)
-    codes, names = runs.frame["run"].astype(str)[keep].factorize()
+    codes, names = pd.factorize(np.asarray(run, dtype=object))
     if len(names) == len(codes):  # a row a run: there is nothing to average within
         return pooled | {"by_run": {}, "run_mean": {}}
     order = np.argsort(codes, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-    by_run = {str(run): _errors(predicted[part], observed[part]) for run, part in zip(names, parts, strict=True)}
+    by_run = {str(name): _errors(predicted[part], observed[part]) for name, part in zip(names, parts, strict=True)}
     mean = {k: float(np.mean([e[k] for e in by_run.values()])) for k in pooled if k != "rows"}
     return pooled | {"by_run": by_run, "run_mean": mean}
 

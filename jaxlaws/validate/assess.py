@@ -1,0 +1,184 @@
+"""A law, with its settings, fitted and scored on folds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from jaxlaws.errors import FitError, JaxlawsError
+from jaxlaws.fitting import Fit, Fits, fit
+from jaxlaws.fitting.assemble import columns_of, numeric_columns
+from jaxlaws.fitting.predict import errors
+from jaxlaws.runs import Runs, read
+from jaxlaws.spec import Law, find
+from jaxlaws.validate._fold import Fold
+
+STARTS = {True: 16, False: 64}  # of each fold, for laws of curves and of points
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A law and how it is fitted: `where` chooses among the rows to fit, `settings` are further arguments of `fit`."""
+
+    law: Law
+    name: str = ""
+    where: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return self.name or self.law.label
+
+
+def candidate(law: Candidate | Law | str, *, name: str = "", where: str | None = None, **settings: Any) -> Candidate:
+    """A law to compare, by name or value, with its own settings: `candidate("chinchilla", weights="run")`.
+
+    `settings` are arguments of `fit`, such as `objective`, `weights` ("row", "run" or a column), `priors`, `fix`, `free`,
+    `by` with `share`, `starts`.
+    """
+    if isinstance(law, Candidate):
+        return law
+    for given in ("holdout", "rows"):
+        if given in settings:
+            raise FitError(f"`candidate({given}=...)` is no argument of `fit`; folds say what is held out.")
+    return Candidate(find(law), name, where, settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """What a candidate said of rows that it had not seen.
+
+    `predicted` is `(folds, rows)`, NaN where a fold does not score a row; `scores` what `Fit.score` returns, one a fold,
+    None where the fit failed, and then `failures` says why; `unscored` counts rows that no prediction was made for: at step
+    0, or of a group that was not fitted. `reach` is scored over fitted, the largest value of each fold's cut quantity (or of
+    the input that goes furthest); above 1 is extrapolation.
+    """
+
+    candidate: Candidate
+    folds: tuple[Fold, ...]
+    fits: tuple[Fit | Fits | None, ...]
+    predicted: np.ndarray
+    observed: np.ndarray
+    run: np.ndarray
+    scores: tuple[Mapping[str, Any] | None, ...]
+    failures: tuple[str, ...]
+    reach: tuple[float, ...]
+    unscored: tuple[int, ...]
+
+    def errors(self, metric: str = "mae") -> np.ndarray:
+        """The metric of each fold `(folds,)`: the mean over runs where runs have several rows; NaN where the fit failed."""
+        return np.array([np.nan if s is None else (s["run_mean"] or s)[metric] for s in self.scores])
+
+
+def assess(law: Candidate | Law | str, runs: Any, folds: Fold | Sequence[Fold], **settings: Any) -> Assessment:
+    """Fit `law` once for each fold and score what the fold holds out. `settings` are arguments of `fit`.
+
+    Every fold is the same table with other weights, so that all of them run one compiled program. A row that a fold does
+    not fit weighs 0 in it.
+    """
+    one = candidate(law, **settings) if settings or not isinstance(law, Candidate) else law
+    folds = (folds,) if isinstance(folds, Fold) else tuple(folds)
+    table = read(runs)
+    whole = table.checked(_columns(one, table))
+    folds = _kept(folds, table, whole)
+    observed = whole.column(one.law.output.symbol)
+    chosen = np.ones(len(whole), dtype=bool) if one.where is None else whole.mask(one.where)
+    run = whole.frame["run"].astype(str).to_numpy(dtype=object)
+    fits: list[Fit | Fits | None] = []
+    failures: list[str] = []
+    unscored: list[int] = []
+    predicted = np.full((len(folds), len(whole)), np.nan)
+    scores: list[Mapping[str, Any] | None] = []
+    for i, fold in enumerate(folds):
+        try:
+            found = fitted(one, whole, fold.fit & chosen)
+            said = predictions(found, whole)
+            why = "" if np.isfinite(said[fold.score]).any() else "no finite prediction of a row to score."
+        except JaxlawsError as error:
+            found, said, why = None, np.full(len(whole), np.nan), str(error)
+        predicted[i, fold.score] = said[fold.score]
+        rows = fold.score & (np.isfinite(said) if one.law.is_curve or isinstance(found, Fits) else True)
+        fits.append(found)
+        unscored.append(int(fold.score.sum() - rows.sum()) if not why else 0)
+        failures.append(why)
+        scores.append(None if why else errors(predicted[i, rows], observed[rows], run[rows]))
+    reach = tuple(_reach(one.law, whole, fold) for fold in folds)
+    return Assessment(
+        one, folds, tuple(fits), predicted, observed, run, tuple(scores), tuple(failures), reach, tuple(unscored)
+    )
+
+
+def fitted(one: Candidate, runs: Runs, rows: np.ndarray) -> Fit | Fits:
+    """The candidate fitted to the rows of a mask `(rows,)`."""
+    given = dict(one.settings)
+    weights = _weights(given.pop("weights", "row"), runs, rows)
+    given.setdefault("starts", STARTS[one.law.is_curve])
+    if not rows.any():
+        raise FitError(f"{runs.source}: `{one.label}`: a fold leaves no row to fit.")
+    # Groups of which no row is fitted are no groups of this fit.
+    by = given.get("by")
+    if by is not None:
+        keys = runs.frame[[by] if isinstance(by, str) else list(by)].astype(str).agg("|".join, axis=1)
+        alive = keys.isin(set(keys[rows])).to_numpy()
+        runs, weights = runs.select(alive), weights[alive]
+    found = fit(one.law, runs, weights=weights, **given)
+    return dataclasses.replace(found, where=one.where or "") if isinstance(found, Fit) else found
+
+
+def predictions(found: Fit | Fits, runs: Runs) -> np.ndarray:
+    """Predictions for each row, by the fit of the row's own group; NaN where there is none."""
+    if isinstance(found, Fit):
+        return found.predict(runs)
+    out = np.full(len(runs), np.nan)
+    for one in found.values():
+        if one.status.failed:
+            continue
+        mine = np.ones(len(runs), dtype=bool)
+        for column, value in zip(one.by, one.key, strict=True):
+            mine &= (runs.frame[column] == value).to_numpy()
+        if mine.any():
+            out[mine] = one.predict(runs.select(mine))
+    return out
+
+
+def _columns(one: Candidate, table: Runs) -> list[str]:
+    for column in columns_of(one.law):
+        if column not in table.frame.columns:
+            table.column(column)  # raises, naming the nearest
+    return numeric_columns(one.law)
+
+
+def _kept(folds: tuple[Fold, ...], table: Runs, whole: Runs) -> tuple[Fold, ...]:
+    """Masks over the rows that the door's checks have left."""
+    if len(whole) == len(table) and (whole.frame.index == table.frame.index).all():
+        return folds
+    where = table.frame.index.get_indexer(whole.frame.index)
+    return tuple(dataclasses.replace(f, fit=f.fit[where], score=f.score[where]) for f in folds)
+
+
+def _weights(weights: Any, runs: Runs, rows: np.ndarray) -> np.ndarray:
+    """Weights of `fit` over the rows of a mask, 0 elsewhere."""
+    if not isinstance(weights, str):
+        return np.where(rows, np.asarray(weights, dtype=np.float64), 0.0)
+    if weights == "row":
+        return rows.astype(np.float64)
+    if weights == "run":
+        _, code = np.unique(runs.frame["run"].astype(str).to_numpy(), return_inverse=True)
+        count = np.bincount(code, rows)
+        return np.where(rows, rows.sum() / (np.count_nonzero(count) * np.maximum(count, 1.0)[code]), 0.0)
+    return np.where(rows, runs.column(weights), 0.0)
+
+
+def _reach(law: Law, runs: Runs, fold: Fold) -> float:
+    names = [fold.along] if fold.along else [n for n in numeric_columns(law, observed=False) if n in runs.frame.columns]
+    ratios = []
+    for name in names:
+        value = runs.column(name)
+        below, above = value[fold.fit], value[fold.score]
+        if len(below) and len(above) and below.max() > 0:
+            ratios.append(float(above.max() / below.max()))
+    return max(ratios, default=float("nan"))

@@ -1,0 +1,102 @@
+"""What residuals say against a law, and what noise allows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from jaxlaws import fit, formula, published, read
+from jaxlaws.objectives import squared
+from jaxlaws.validate import criteria, diagnose, noise, residuals
+
+
+def replicated(bend: float, seed: int = 0):
+    """Eight sizes, four seeds each, losses log-normal about a power law with a floor; `bend` adds what the law lacks."""
+    rng = np.random.default_rng(seed)
+    n = np.repeat(np.geomspace(1e6, 1e9, 8), 4)
+    loss = (1.7 + 300.0 * n**-0.35) * np.exp(2e-3 * rng.standard_normal(32) + bend * np.sin(np.log(n)))
+    return read({"N": n, "loss": loss})
+
+
+@pytest.fixture(scope="module")
+def law():
+    return formula("E + A / N^alpha")
+
+
+def test_lack_of_fit_refutes_a_wrong_law_and_not_the_right_one(law, quick):
+    right, wrong = replicated(0.0), replicated(0.01)
+    told = diagnose(fit(law, right, objective=squared(), **quick), right)
+    assert told.refuted is False and 0.2 < told.ratio < 5.0
+    told = diagnose(fit(law, wrong, objective=squared(), **quick), wrong)
+    assert told.refuted is True and told.p_value < 1e-6 and "refuted" in str(told)
+
+
+def test_lack_of_fit_is_the_textbook_f_test(law, quick):
+    table = replicated(0.004)
+    found = fit(law, table, objective=squared(), **quick)
+    told = diagnose(found, table)
+    logs = np.log(table.column("loss")).reshape(8, 4)
+    pure = np.sum((logs - logs.mean(axis=1, keepdims=True)) ** 2)
+    lack = 2.0 * found.objective - pure
+    assert told.ratio == pytest.approx((lack / (8 - 3)) / (pure / 24), rel=1e-6)
+
+
+def test_without_replicates_nothing_is_refuted(law, powers, quick):
+    told = diagnose(fit(law, powers, **quick), powers)
+    assert told.refuted is None and math.isnan(told.noise.between) and "no replicates" in str(told)
+
+
+def test_a_trend_along_the_extrapolated_quantity_is_seen(powers, quick):
+    straight = fit(formula("A / N^alpha"), powers, fix={"alpha": 0.02}, **quick)
+    slope, error = diagnose(straight, powers, along="N").trend["N"]
+    assert slope > 3 * error > 0  # predictions fall too slowly
+    assert "do not extrapolate" in str(diagnose(straight, powers))
+
+
+def test_a_run_apart_is_named(law, powers, quick):
+    loss = powers.column("loss").copy()
+    loss[5] *= 1.05
+    frame = powers.frame.assign(loss=loss)
+    told = diagnose(fit(law, frame, **quick), frame)
+    assert next(iter(told.outliers)) == "row 6" and told.outliers["row 6"] < -4
+
+
+def test_correlated_rows_count_less():
+    rng = np.random.default_rng(4)
+    step = np.arange(1.0, 401.0)
+    noise = np.zeros(400)
+    for i in range(1, 400):
+        noise[i] = 0.8 * noise[i - 1] + 1e-3 * rng.standard_normal()
+    table = read({"run": ["a"] * 400, "step": step, "D": 1e3 * step, "loss": 3.0 * step**-0.1 * np.exp(noise)})
+    found = fit(formula("A / D^alpha"), table, starts=16, objective=squared())
+    told = residuals(found, table)
+    assert told.autocorrelation == pytest.approx(0.8, abs=0.08)
+    assert told.effective == pytest.approx(400 * 0.2 / 1.8, rel=0.4)
+    few, many = criteria(found, table), criteria(found, table, effective=400.0)
+    assert few.effective == told.effective and many.log_likelihood > few.log_likelihood
+    # With every row counted it is the plain AICc of normal residuals.
+    mean_square = np.mean(told.value**2)
+    aic = 400 * (np.log(2 * np.pi * mean_square) + 1) + 2 * 3
+    assert many.aicc == pytest.approx(aic + 2 * 3 * 4 / (400 - 4))
+
+
+def test_noise_of_replicates_is_what_made_them():
+    table = replicated(0.0, seed=7)
+    assert noise(table, "kaplan_n").sd == pytest.approx(2e-3, rel=0.25)
+    assert noise(table, "kaplan_n").freedom == 24
+
+
+def test_noise_of_the_public_curves_is_that_of_single_rows_and_of_two_constant_runs(data_dir):
+    # laws/progress: two runs of one schedule differ by .0025 at 25M and .0024 at 100M.
+    table = published("mpl_curves")
+    for size, apart in (("25M", 0.0025), ("100M", 0.0024)):
+        found = noise(table.where(f'size == "{size}"'), "progress_noise")
+        assert found.pairs == 1 and found.between == pytest.approx(apart, abs=5e-5)
+        assert 2e-4 < found.white < 7e-4
+
+
+def test_branches_of_a_trunk_are_no_replicates(branches):
+    found = noise(branches, "lr_annealing")
+    assert found.pairs == 1  # a and b are one trunk, c is another run
