@@ -209,7 +209,7 @@ def _criteria(
     effective: float,
 ) -> dict[str, float]:
     """What all rows to fit say of a candidate. Likelihoods count the same observations for all of them."""
-    out = dict.fromkeys(("objective", "aicc", "bic", "leave_out", "rollout"), math.nan)
+    out: dict[str, float] = dict.fromkeys(("objective", "aicc", "bic", "leave_out", "rollout"), math.nan)
     if isinstance(whole, Fit):
         told = criteria(whole, table.select(_chosen(one, table, train)), effective=effective)
         out |= {"objective": whole.objective, "aicc": told.aicc, "bic": told.bic}

@@ -46,10 +46,10 @@ def rank(errors: np.ndarray, run: np.ndarray, *, seed: int = 0, resamples: int =
     then what differs from run to run is not in the ranking's uncertainty.
     """
     sound = ~np.isnan(errors).all(axis=(1, 2))
-    scored = np.isfinite(errors[sound]).all(axis=0) if sound.any() else np.zeros(errors.shape[1:], dtype=bool)
+    scored = np.logical_and.reduce(np.isfinite(errors[sound])) & sound.any()
     _, code = np.unique(run, return_inverse=True)
     own = code.copy()
-    alive = scored.any(axis=0)
+    alive = np.logical_or.reduce(scored)
     blocks = len(np.unique(code[alive])) < ENOUGH
     if blocks:
         code = _blocks(code, alive)
