@@ -7,6 +7,7 @@
     │   └── ExpressionError an expression over a table (`--where`, `--holdout`)
     ├── DataError           a public data set that cannot be had here
     ├── FitError            a fit that cannot start, or a stored one that cannot be read
+    ├── PlanError           a plan that cannot be made: nothing is feasible, or the law cannot say
     └── TracerError         a host function called under `jit`, `vmap` or `grad`
 
 All of them are `ValueError`s whose message is one sentence that names the call, the rule, what came and the cure.
@@ -44,6 +45,10 @@ class DataError(JaxlawsError):
 
 class FitError(JaxlawsError):
     """A fit that cannot start, or a stored one that cannot be read."""
+
+
+class PlanError(JaxlawsError):
+    """A plan that cannot be made: no choice is feasible, or the law cannot say what is asked of it."""
 
 
 class TracerError(JaxlawsError):

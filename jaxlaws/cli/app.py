@@ -17,6 +17,7 @@ from jaxlaws.cli.check import check
 from jaxlaws.cli.data import data
 from jaxlaws.cli.fit import fit
 from jaxlaws.cli.laws import cite, laws
+from jaxlaws.cli.plan import plan
 from jaxlaws.cli.predict import predict
 from jaxlaws.errors import JaxlawsError
 
@@ -25,6 +26,7 @@ INTERRUPTED, CLOSED_PIPE = 130, 141  # as shells report a program that Ctrl-C or
 app = typer.Typer(name="jaxlaws", add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
 for command in (laws, cite, data, check, fit, predict):
     app.command()(command)
+app.add_typer(plan)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,6 +6,7 @@
 | a first-order method from optax                    | `descent(optax.adam(1e-2), steps=500)` |
 | many starts, most of them hopeless                 | `race(..., rungs=[Rung(...), ...])`    |
 | one unknown in one equation                        | `bracketed_root`                       |
+| a path: values and their changes within limits     | `minimise_path(f, start, Limits(...))` |
 
 Solvers know no laws: they see a residual function and starts. Coordinates stay in a box; one on its bound is exactly
 there.
@@ -23,6 +24,7 @@ from jaxlaws.solvers.levenberg_marquardt import (
     frozen,
     levenberg_marquardt,
 )
+from jaxlaws.solvers.path import Found, Limits, minimise_path
 from jaxlaws.solvers.race import Race, Rung, Solver, race
 from jaxlaws.solvers.root import bracketed_root
 from jaxlaws.solvers.status import Status
@@ -30,7 +32,9 @@ from jaxlaws.solvers.status import Status
 __all__ = [
     "Batched",
     "Descent",
+    "Found",
     "LevenbergMarquardt",
+    "Limits",
     "Minimum",
     "Race",
     "Residuals",
@@ -44,5 +48,6 @@ __all__ = [
     "evaluate_many",
     "frozen",
     "levenberg_marquardt",
+    "minimise_path",
     "race",
 ]

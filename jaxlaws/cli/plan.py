@@ -1,0 +1,11 @@
+"""`jaxlaws plan`: what to train next, by a stored fit. One file for each of its commands."""
+
+from __future__ import annotations
+
+import typer
+
+from jaxlaws.cli.plan_schedule import schedule
+
+plan = typer.Typer(name="plan", help="Choose what to train next by a stored fit.", no_args_is_help=True)
+for command in (schedule,):
+    plan.command()(command)
