@@ -74,7 +74,7 @@ def believed(source: Any, call: str) -> Belief:
         drawn = np.broadcast_to(values[name], (count,)) if count else np.atleast_1d(values[name])
         middle = np.median(drawn) if given is None else np.mean(_numbers(given.get(name, np.median(drawn))))
         out[name] = np.r_[middle, drawn] if count else drawn
-    sound = np.all([np.isfinite(v) for v in out.values()], axis=0) if out else np.ones(1, bool)
+    sound = np.asarray(np.all([np.isfinite(v) for v in out.values()], axis=0)) if out else np.ones(1, bool)
     if count:
         sound[1:] &= getattr(source, "good", True)
     if not sound[0]:
