@@ -158,7 +158,7 @@ class _Settings:
     rungs: tuple[Rung, ...] | None
     seed: int
     bins: int | None
-    told: tuple[str, ...]  # where borrowed values and priors come from
+    told: tuple[str, ...] = ()  # where borrowed values and priors come from
 
     def plan(self, layout: Layout) -> Plan:
         linear = isinstance(self.starts, int | np.integer)
