@@ -94,7 +94,7 @@ def interval(values: np.ndarray, level: float = LEVEL) -> np.ndarray:
     """Interval `(..., 2)` of draws in the last axis; draws without a finite answer are left out."""
     share = 0.5 * (1.0 - level)
     finite = np.where(np.isfinite(values), values, np.nan)
-    empty = ~np.isfinite(values).any(axis=-1)
+    empty = np.asarray(~np.isfinite(values).any(axis=-1))
     filled = np.where(empty[..., None], 0.0, finite)
     out = np.moveaxis(np.nanquantile(filled, [share, 1.0 - share], axis=-1), 0, -1)
     return np.where(empty[..., None], np.nan, out)
