@@ -18,7 +18,8 @@ Table = Annotated[
     str,
     typer.Argument(
         metavar="TABLE",
-        help="A file (CSV, TSV, JSON lines, Parquet), a folder of Parquet files, a URL, shipped:NAME or published:NAME.",
+        help="A file (CSV, JSON lines, Parquet, SQLite, DuckDB), a folder of Parquet files, a tracker's folder (TensorBoard, "
+        "W&B, MLflow, Hugging Face, Lightning), a URL, shipped:NAME or published:NAME.",
         show_default=False,
     ),
 ]
@@ -48,6 +49,10 @@ AfterStep = Annotated[
 Schedules = Annotated[
     str | None, typer.Option(metavar="FILE.toml", help='Exact learning rates, a line a run: RUN = "SPEC".')
 ]
+Query = Annotated[str | None, typer.Option(metavar="SQL", help="What to read from a database: one SELECT.")]
+Stitch = Annotated[
+    bool, typer.Option("--stitch", help="Put the parent's rows before those of a run that went on from another.")
+]
 BranchOf = Annotated[
     str | None,
     typer.Option(metavar="RUN", help="Fitted run whose trunk new runs continue (laws with a shift for each run)."),
@@ -62,6 +67,8 @@ def reading(
     warmup: str | None,
     lr_after_step: bool,
     schedules: str | None,
+    query: str | None = None,
+    stitch: bool = False,
 ) -> dict[str, Any]:
     """What `runs.read` is to be told."""
     from jaxlaws.runs.checks import resolved
@@ -77,6 +84,8 @@ def reading(
         "warmup": warmup,
         "lr_after_step": lr_after_step,
         "schedules": schedules,
+        "query": query,
+        "stitch": stitch,
     }
 
 

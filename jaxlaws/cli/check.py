@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jaxlaws.cli._options import AfterStep, Column, Json, Policy, Schedules, Table, Unit, Warmup, reading
+from jaxlaws.cli._options import (
+    AfterStep,
+    Column,
+    Json,
+    Policy,
+    Query,
+    Schedules,
+    Stitch,
+    Table,
+    Unit,
+    Warmup,
+    reading,
+)
 from jaxlaws.cli._output import columns, emit, say
 from jaxlaws.errors import TableError
 from jaxlaws.spec import Law, find
@@ -27,25 +39,32 @@ def check(
     warmup: Warmup = None,
     lr_after_step: AfterStep = False,
     schedules: Schedules = None,
+    query: Query = None,
+    stitch: Stitch = False,
     json: Json = False,
 ) -> int:
     """Show what the door sees in a table: its columns, its runs, and problems by row. Exit status 2 if a fit would refuse it."""
     from jaxlaws.runs import read
     from jaxlaws.runs.checks import resolved
 
-    options = reading(column, unit, policy, warmup, lr_after_step, schedules)
-    rules = resolved(options["policies"] or {})
+    options = reading(column, unit, policy, warmup, lr_after_step, schedules, query, stitch)
+    # A table by name comes with rules of its own, and what they settled is settled.
+    ready = read(table) if table.startswith(("published:", "shipped:")) else None
+    rules = resolved({**(ready.policies if ready else {}), **(options["policies"] or {})})
     # What would be refused is kept here, so that everything wrong is seen at once; the rules then say which it was.
     seeing = {kind: "keep" if rule == "raise" else rule for kind, rule in rules.items()}
     one = None if law is None else find(law)
-    runs = read(table, **{**options, "policies": seeing})
+    runs = read(table if ready is None else ready, **{**options, "policies": seeing})
     runs = runs.checked(_used(runs, one))
     seen = {
         "source": runs.source,
         "rows": len(runs),
         "columns": [{"name": str(c), "from": runs.origins.get(str(c), str(c))} for c in runs.frame.columns],
         "runs": _by_run(runs, one),
-        "problems": [_problem(f, "raise" if rules.get(f.kind) == "raise" else f.policy) for f in runs.findings],
+        "problems": [
+            _problem(f, "raise" if rules.get(f.kind) == "raise" and f.policy == "keep" else f.policy)
+            for f in runs.findings
+        ],
     }
     refused = [p for p in seen["problems"] if p["policy"] == "raise"]
     seen["ok"] = not refused
@@ -108,12 +127,14 @@ def _problem(finding: Finding, policy: str) -> dict[str, Any]:
         "policy": policy,
         "count": finding.count,
         "rows": list(finding.rows),
-        "runs": list(finding.runs),
+        "runs": list(finding.by_run or finding.runs),
+        "by_run": dict(finding.by_run),
         "message": message,
     }
 
 
 SHOWN = 30
+MOST = 500
 
 
 def _written(seen: dict[str, Any]) -> str:
@@ -137,6 +158,15 @@ def _written(seen: dict[str, Any]) -> str:
         lines += [""]
     lines += ["Problems"] if seen["problems"] else ["No problems."]
     lines += [f"  {_MARK[p['policy']]}  {p['kind']}: {p['message']}" for p in seen["problems"]]
+    left_out = [
+        [run, str(count) if count else "all", p["kind"]]
+        for p in seen["problems"]
+        if p["policy"] == "drop"
+        for run, count in p["by_run"].items()
+    ]
+    if left_out:
+        lines += ["", "Left out, run by run", columns([["run", "rows", "why"], *left_out[:MOST]], indent="  ")]
+        lines += [f"  ... and {len(left_out) - MOST} more; --json has them all"] if len(left_out) > MOST else []
     return "\n".join(lines)
 
 

@@ -15,7 +15,9 @@ from jaxlaws.cli._options import (
     Column,
     Json,
     Policy,
+    Query,
     Schedules,
+    Stitch,
     Table,
     Unit,
     Warmup,
@@ -92,6 +94,8 @@ def fit(
     warmup: Warmup = None,
     lr_after_step: AfterStep = False,
     schedules: Schedules = None,
+    query: Query = None,
+    stitch: Stitch = False,
     branch_of: BranchOf = None,
     plot: Annotated[
         str | None, typer.Option(metavar="FILE", help="Draw data, fit and residuals: .png, .svg, .pdf or .html.")
@@ -105,7 +109,7 @@ def fit(
     from jaxlaws.objectives import parse
     from jaxlaws.runs import read, split
 
-    options = reading(column, unit, policy, warmup, lr_after_step, schedules)
+    options = reading(column, unit, policy, warmup, lr_after_step, schedules, query, stitch)
     told = {
         "by": by or None,
         "share": share or (),

@@ -15,7 +15,9 @@ from jaxlaws.cli._options import (
     Column,
     Json,
     Policy,
+    Query,
     Schedules,
+    Stitch,
     Unit,
     Warmup,
     output_file,
@@ -65,6 +67,8 @@ def predict(
     warmup: Warmup = None,
     lr_after_step: AfterStep = False,
     schedules: Schedules = None,
+    query: Query = None,
+    stitch: Stitch = False,
     out: Annotated[str | None, typer.Option(metavar="CSV", help="Write the predictions here.")] = None,
     json: Json = False,
 ) -> int:
@@ -74,7 +78,7 @@ def predict(
 
     if (table is None) == (at is None and schedule is None):
         raise JaxlawsError("`predict` needs one of a TABLE, `--at Q=V,...` and `--schedule SPEC`.")
-    options = reading(column, unit, policy, warmup, lr_after_step, schedules)
+    options = reading(column, unit, policy, warmup, lr_after_step, schedules, query, stitch)
     inputs = {} if at is None else values("--at", at.split(","), "QUANTITY=NUMBER,..., such as N=7e10,D=1.4e12")
     wanted = read_steps(steps)
     if wanted and schedule is None:

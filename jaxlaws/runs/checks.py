@@ -10,6 +10,8 @@
 | `unsorted_steps`  | step               | a run's steps go backwards                              | raise        |
 | `diverged`        | loss               | a run ends above 1.5 x its lowest loss                  | keep, noted  |
 | `constant_input`  | any other column   | one value in every row: the data say nothing about it   | keep, noted  |
+| `damaged`         | a tracker's files  | one is cut off or damaged: what comes before can be kept | raise        |
+| `orphan`          | `parent`           | a branch is stitched, and its parent is not in the table | raise        |
 
 `drop` leaves the rows out: of duplicated steps all but the first, of unsorted ones those that go back, of a diverged run
 all. `keep` of unsorted steps sorts them. Nothing is done without a `Finding` that says so.
@@ -18,7 +20,7 @@ all. `keep` of unsorted steps sorts them. Nothing is done without a `Finding` th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +39,8 @@ DEFAULTS = {
     "unsorted_steps": "raise",
     "diverged": "keep",
     "constant_input": "keep",
+    "damaged": "raise",
+    "orphan": "raise",
 }
 
 POLICIES = ("raise", "drop", "keep")
@@ -54,12 +58,16 @@ _CURES = {
     "unsorted_steps": "to sort them",
     "diverged": "to leave such runs out",
     "constant_input": "to fit all the same",
+    "orphan": "to leave such runs out, or `keep` to use their own steps alone",
 }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that the door saw: its kind, what was done, how many rows, the first few of them, their runs."""
+    """One thing that the door saw: its kind, what was done, how many rows, the first few of them and of their runs.
+
+    `by_run` has every run that it concerns, with how many rows of each.
+    """
 
     kind: str
     policy: str
@@ -67,6 +75,7 @@ class Finding:
     rows: tuple[int, ...]
     runs: tuple[str, ...]
     message: str
+    by_run: Mapping[str, int] = field(default_factory=dict)
 
 
 def resolved(policies: Mapping[str, str]) -> dict[str, str]:
@@ -74,7 +83,7 @@ def resolved(policies: Mapping[str, str]) -> dict[str, str]:
     for kind, policy in policies.items():
         if kind not in DEFAULTS:
             raise TableError(f"`--policy {kind}={policy}`: {nearest(kind, DEFAULTS, what='check')}")
-        allowed = ("raise", "keep") if kind == "constant_input" else POLICIES
+        allowed = ("raise", "keep") if kind in ("constant_input", "damaged") else POLICIES
         if policy not in allowed:
             raise TableError(f"`--policy {kind}={policy}`: the policy must be one of {', '.join(allowed)}.")
     return DEFAULTS | dict(policies)
@@ -101,13 +110,13 @@ def _nonfinite(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
     what = f"{name} is {'nan or empty' if np.isnan(values[wrong][0]) else 'infinite'}"
     # A row without a step has no place in its run: it cannot be kept.
     rules = rules if name != "step" or rules["nonfinite"] == "drop" else {**rules, "nonfinite": "raise"}
-    return _settle(runs, "nonfinite", wrong, what, rules)
+    return settle(runs, "nonfinite", wrong, what, rules)
 
 
 def _above_zero(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
     kind = "nonpositive_loss" if name == "loss" else "nonpositive"
     values = runs.column(name)
-    return _settle(runs, kind, values <= 0, f"{name} is {_first(values, values <= 0)}, and must be above 0", rules)
+    return settle(runs, kind, values <= 0, f"{name} is {_first(values, values <= 0)}, and must be above 0", rules)
 
 
 def _lr(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
@@ -116,21 +125,26 @@ def _lr(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
     if not used.any():
         return runs
     values = runs.column(name)
-    runs = _settle(runs, "nonfinite", used & ~np.isfinite(values), f"{name} is nan, empty or infinite", rules)
+    wrong = used & ~np.isfinite(values)
+    if runs.sparse:
+        # The rate may be logged at other steps than the loss: between them it is read off its own log.
+        known = set((runs.whole or runs).frame.loc[(runs.whole or runs).frame["lr"].notna(), "run"])
+        wrong &= np.isinf(values) | ~runs.frame["run"].isin(known).to_numpy()
+    runs = settle(runs, "nonfinite", wrong, f"{name} is nan, empty or infinite", rules)
     used = ~runs.frame["run"].isin(list(runs.schedules)).to_numpy()
     values = runs.column(name)
     below = used & (values < 0)
-    return _settle(runs, "negative_lr", below, f"{name} is {_first(values, below)}, and must be at least 0", rules)
+    return settle(runs, "negative_lr", below, f"{name} is {_first(values, below)}, and must be at least 0", rules)
 
 
 def _steps(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
     twice = runs.frame.duplicated(["run", name], keep="first").to_numpy()
     what = f"step {_first(runs.column(name), twice)} is there already"
-    runs = _settle(runs, "duplicated_steps", twice, what, rules)
+    runs = settle(runs, "duplicated_steps", twice, what, rules)
     highest = runs.frame.groupby("run", sort=False)[name].cummax().to_numpy()
     steps = runs.column(name)
     back = steps < highest
-    kept = _settle(runs, "unsorted_steps", back, f"step {_first(steps, back)} comes after a later one", rules)
+    kept = settle(runs, "unsorted_steps", back, f"step {_first(steps, back)} comes after a later one", rules)
     return _sorted(kept, name) if back.any() and rules["unsorted_steps"] == "keep" else kept
 
 
@@ -142,7 +156,7 @@ def _diverged(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
     end = runs.frame.loc[last, ["run", name]].groupby("run", sort=False)[name].median()
     lowest = losses.min()
     bad = runs.frame["run"].isin(lowest.index[(end > DIVERGED * lowest) & (lowest > 0)]).to_numpy()
-    return _settle(runs, "diverged", bad, f"the {name} ends above {DIVERGED:g} x its lowest", rules)
+    return settle(runs, "diverged", bad, f"the {name} ends above {DIVERGED:g} x its lowest", rules)
 
 
 def _constant(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
@@ -150,7 +164,7 @@ def _constant(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
     if len(values) < 2 or not (values == values[0]).all():
         return runs
     what = f"{name} is {values[0]:g} in every row, so the table says nothing about how it matters"
-    return _settle(runs, "constant_input", np.ones(len(values), dtype=bool), what, rules)
+    return settle(runs, "constant_input", np.ones(len(values), dtype=bool), what, rules)
 
 
 _POSITIVE = {"loss", "batch", "std", "N", "D", "C"}
@@ -168,7 +182,7 @@ _CHECKS: tuple[tuple[Callable[[Runs, str, Mapping[str, str]], Runs], Callable[[s
 )
 
 
-def _settle(runs: Runs, kind: str, wrong: np.ndarray, what: str, rules: Mapping[str, str]) -> Runs:
+def settle(runs: Runs, kind: str, wrong: np.ndarray, what: str, rules: Mapping[str, str]) -> Runs:
     """`runs` after the policy for `kind` has been applied to the rows `wrong`."""
     if not wrong.any():
         return runs
@@ -181,7 +195,8 @@ def _settle(runs: Runs, kind: str, wrong: np.ndarray, what: str, rules: Mapping[
         cure = f"give `--policy {kind}={'keep' if kind in ('unsorted_steps', 'constant_input') else 'drop'}` {_CURES[kind]}"
         raise TableError(f"{runs.source}: {where}{what}; {cure}.")
     done = {"drop": "left out", "keep": "sorted" if kind == "unsorted_steps" else "kept"}[policy]
-    finding = Finding(kind, policy, count, rows, names, f"{runs.source}: {where}{what}; {done}.")
+    by_run = {str(run): int(n) for run, n in runs.frame["run"][wrong].value_counts(sort=False).items()}
+    finding = Finding(kind, policy, count, rows, names, f"{runs.source}: {where}{what}; {done}.", by_run)
     left = runs.select(~wrong) if policy == "drop" else runs
     return left if finding in left.findings else replace(left, findings=(*left.findings, finding))
 

@@ -24,6 +24,8 @@ QUANTITIES = {
     "C": "training compute, FLOP",
     "std": "standard deviation of the loss",
     "lr_schedule": "spec of the whole run's learning rate",
+    "parent": "run that this one went on from",
+    "parent_step": "step of the parent that it went on from",
 }
 
 NUMERIC = ("step", "loss", "lr", "batch", "N", "D", "C", "std")
@@ -46,7 +48,7 @@ ALIASES: dict[str, tuple[tuple[str, ...], ...]] = {
             "final_loss",
         ),
     ),
-    "lr": (("lr",), ("learning_rate", "eta", "train_lr")),
+    "lr": (("lr",), ("learning_rate", "eta", "train_lr"), ("train_learning_rate", "lr_adamw", "lr_adam")),
     "batch": (("batch",), ("batch_tokens", "tokens_per_step", "tokens_per_batch", "batch_size_tokens")),
     "N": (
         ("params", "parameters", "n_params", "num_params", "n_parameters", "num_parameters", "parameter_count"),
@@ -56,6 +58,8 @@ ALIASES: dict[str, tuple[tuple[str, ...], ...]] = {
     "C": (("flops", "flop", "compute", "train_flops", "training_flop", "training_flops", "total_flops"),),
     "std": (("std",), ("loss_std", "loss_sd")),
     "lr_schedule": (("lr_schedule",),),
+    "parent": (("parent",), ("parent_run", "resumed_from")),
+    "parent_step": (("parent_step",), ("resumed_from_step",)),
 }
 
 _MISSING = {"", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "<na>"}

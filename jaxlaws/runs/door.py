@@ -34,10 +34,12 @@ def admit(
     schedules: Mapping[str, Any] | str | os.PathLike[str] | None = None,
     rate_options: RateOptions = NOTHING_TOLD,
     findings: tuple[Finding, ...] = (),
+    logged_nans: Mapping[str, np.ndarray] | None = None,
 ) -> Runs:
     """`frame` as `Runs`, after the checks that concern every table: those of `loss` and `step`.
 
-    `stem` names the run of a table that has steps but no runs. Raises `TableError`, one sentence.
+    `stem` names the run of a table that has steps but no runs. `logged_nans` says that an empty cell was not logged, but
+    for these cells of a column. Raises `TableError`, one sentence.
     """
     rules = resolved(policies or {})
     _has_shape(frame, source)
@@ -45,13 +47,39 @@ def admit(
     chosen = claim(frame, columns or {}, source)
     converted = {canonical(name): unit for name, unit in (units or {}).items()}
     frame = rename(frame, chosen)
-    frame = _numeric(frame, {name for name in NUMERIC if name in chosen}, converted, source)
+    frame = _numeric(frame, {name for name in (*NUMERIC, "parent_step") if name in chosen}, converted, source)
     frame = frame.assign(run=_run_names(frame, source, stem))
     exact = exact_rates(frame, schedules, source)
     origins = {q: column for q, column in chosen.items() if q != column and q not in converted}
-    runs = Runs(frame, source, exact, findings, rate_options, rules, origins)
+    runs = Runs(frame, source, exact, findings, rate_options, rules, origins, sparse=logged_nans is not None)
+    log = runs
+    if logged_nans is not None and "loss" in chosen:
+        runs = _with_losses(runs, logged_nans.get(chosen["loss"]))
     runs = runs.checked([name for name in ("step", "loss") if name in frame.columns])
-    return replace(runs, frame=_whole_steps(runs.frame), whole=None)
+    return replace(runs, frame=_whole_steps(runs.frame), whole=_log_of_rates(log) if runs.sparse else None)
+
+
+def _with_losses(runs: Runs, logged_nan: np.ndarray | None) -> Runs:
+    """Rows at which the loss was logged, be it NaN. Trackers log other quantities at other steps."""
+    absent = runs.frame["loss"].isna().to_numpy()
+    absent = absent if logged_nan is None else absent & ~logged_nan
+    if not absent.any():
+        return runs
+    by_run = {str(run): int(count) for run, count in runs.frame["run"][absent].value_counts(sort=False).items()}
+    note = f"{runs.source}: {int(absent.sum())} rows log other quantities and no loss; left out."
+    finding = Finding("unlogged", "drop", int(absent.sum()), (), tuple(by_run)[:5], note, by_run)
+    left = runs.select(~absent)
+    if len(left) == 0:
+        raise TableError(f"{runs.source}: no loss is logged.")
+    return replace(left, whole=None, findings=(*left.findings, finding))
+
+
+def _log_of_rates(log: Runs) -> Runs | None:
+    """All rows with a step and a rate, where some of them have no loss: a run's rates are read off all of them."""
+    if "lr" not in log.frame.columns or "step" not in log.frame.columns:
+        return None
+    there = np.isfinite(log.column("step")) & np.isfinite(log.column("lr"))
+    return replace(log, frame=_whole_steps(log.frame[there]), findings=()) if there.any() else None
 
 
 def _has_shape(frame: pd.DataFrame, source: str) -> None:

@@ -140,16 +140,29 @@ def _log(runs: Runs, run: str) -> tuple[np.ndarray, np.ndarray]:
     """Logged steps and rates of all rows of the run, those that a `--where` left out included."""
     every = runs.whole or runs
     lrs = runs.values(run, "lr")
-    wrong = ~(np.isfinite(lrs) & (lrs >= 0))
+    wrong = ~(np.isfinite(lrs) & (lrs >= 0)) & ~(np.isnan(lrs) & runs.sparse)
     if wrong.any():
         raise TableError(
             f"{runs.source}: row {runs.of(run).index[wrong][0]} (run {run!r}): lr is {lrs[wrong][0]:g}; a learning rate is "
             "finite and at least 0. Give `--policy nonfinite=drop` to leave such rows out, or the run's schedule."
         )
-    lrs = every.values(run, "lr")
+    steps, lrs = _known(every, run)
+    for parent, until in every.lineage(run)[1:]:
+        # Before a branch's own log, its parent's: where both logged a step, the branch knows better.
+        older, rates = _known(every, parent)
+        own = older <= min(until, steps[0] - 1 if len(steps) else until)
+        steps, lrs = np.concatenate([older[own], steps]), np.concatenate([rates[own], lrs])
+    if len(steps) == 0:
+        raise TableError(f"{runs.source}: run {run!r} has no logged learning rate; give its schedule.")
+    return steps + int(runs.rate_options.after_step), lrs
+
+
+def _known(runs: Runs, run: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps in order at which `run` logged a rate, each once, and the rates."""
+    lrs = runs.values(run, "lr")
     known = np.isfinite(lrs) & (lrs >= 0)
-    steps, first = np.unique(every.values(run, "step")[known].astype(np.int64), return_index=True)
-    return steps + int(runs.rate_options.after_step), lrs[known][first]
+    steps, first = np.unique(runs.values(run, "step")[known].astype(np.int64), return_index=True)
+    return steps, lrs[known][first]
 
 
 def find_jumps(steps: np.ndarray, lrs: np.ndarray) -> list[int]:
@@ -174,6 +187,12 @@ def _before(runs: Runs, run: str, steps: np.ndarray, first: int, lr: float, end:
         reached = _ramp(np.array([first]), length, shape)[0]
         return lr * _ramp(steps, length, shape) / reached if reached > 0 else np.zeros(len(steps))
     if first > max(UNSEEN * end, 1):
+        parent = (runs.whole or runs).absent_parent(run)
+        if parent:
+            raise TableError(
+                f"{runs.source}: run {run!r} goes on from run {parent!r}, which is not in the table, so that its learning "
+                f"rate before step {first} is unknown; add that run, or give the schedule of this one."
+            )
         raise TableError(
             f"{runs.source}: run {run!r} logs its first learning rate at step {first} of {end}, too late to take the steps "
             "before it for a straight warm-up; give `--warmup STEPS[:SHAPE]` or the run's schedule."

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from jaxlaws.errors import TableError
+from jaxlaws.runs.beside import beside, over
+from jaxlaws.runs.checks import Finding, resolved
 from jaxlaws.runs.door import admit
 from jaxlaws.runs.published import published
 from jaxlaws.runs.rates import RateOptions, warmup_option
@@ -24,9 +27,12 @@ def read(
     schedules: Mapping[str, Any] | str | os.PathLike[str] | None = None,
     warmup: str | None = None,
     lr_after_step: bool = False,
+    query: str | None = None,
+    stitch: bool = False,
 ) -> Runs:
-    """Checked table of the runs in `source`: a file (CSV, TSV, JSON lines, Parquet), a folder of Parquet files, a URL of
-    one of these, a pandas, polars or Arrow table, a mapping of columns, `shipped:NAME` or `published:NAME`.
+    """Checked table of the runs in `source`: a file (CSV, TSV, JSON lines, Parquet, SQLite, DuckDB), a folder of Parquet
+    files, the place where TensorBoard, W&B, MLflow, Hugging Face or Lightning keep runs, a URL of one of these or of a
+    database, a pandas, polars or Arrow table, a mapping of columns, `shipped:NAME` or `published:NAME`. See `readers`.
 
     - `columns` names the source's column behind a quantity: `{"N": "params_total"}`. Others are found by their usual names.
     - `units` says what a quantity is in where that is not the library's own unit: `{"loss": "bits", "D": "billions"}`.
@@ -35,19 +41,43 @@ def read(
       step; or the path of a TOML file of specs.
     - `warmup` is the warm-up before the first logged learning rate, `"2160"` or `"2160:cosine"`.
     - `lr_after_step` says that the logged rate is the one set after a step's update, which the next step uses.
+    - `query` is what to read from a database: one SELECT, run in a transaction or on a connection that cannot write.
+    - `stitch` puts the parent's rows before those of a run that went on from another (columns `parent`, `parent_step`).
+
+    `runs.csv.toml` beside `runs.csv`, or `jaxlaws.toml` in a folder, may say all of this too; see `jaxlaws.runs.beside`.
 
     >>> read({"N": [1e8, 1e9], "D": [2e9, 2e10], "loss": [3.1, 2.5]}).names
     ['row 1', 'row 2']
     """
-    told = RateOptions(warmup_option(warmup), lr_after_step)
     options: dict[str, Any] = {"columns": columns, "units": units, "policies": policies, "schedules": schedules}
+    options |= {"warmup": warmup, "lr_after_step": lr_after_step, "query": query, "stitch": stitch}
     ready = source if isinstance(source, Runs) else _by_name(source)
-    if ready is None:
-        frame, name, stem = load(source)
-        return admit(frame, name, stem=stem, rate_options=told, **options)
-    if not any(options.values()) and told == RateOptions():
-        return ready
-    return _again(ready, told, options)
+    runs = _loaded(source, options) if ready is None else _given(ready, options)
+    return runs.stitched() if options["stitch"] else runs
+
+
+def _loaded(source: Any, options: dict[str, Any]) -> Runs:
+    findings: tuple[Finding, ...] = ()
+    if isinstance(source, str | os.PathLike) and (found := beside(os.fspath(source))):
+        place, said = found
+        options |= over(said, options)
+        findings = (Finding("source", "keep", 0, (), (), f"{place} says how the table is read: {', '.join(said)}."),)
+    damaged = resolved(options["policies"] or {})["damaged"]
+    frame, name, stem, part = load(source, query=options["query"], damaged=damaged)
+    told = {key: options[key] for key in ("columns", "units", "policies", "schedules")}
+    rates = RateOptions(warmup_option(options["warmup"]), bool(options["lr_after_step"]))
+    nans = part.nans if part.sparse else None
+    return admit(
+        frame, name, stem=stem, rate_options=rates, findings=(*findings, *part.findings), logged_nans=nans, **told
+    )
+
+
+def _given(ready: Runs, options: Mapping[str, Any]) -> Runs:
+    if options["query"] is not None:
+        raise TableError(f"{ready.source}: `--query` is for databases; choose rows of this table with `--where`.")
+    told = {key: options[key] for key in ("columns", "units", "policies", "schedules")}
+    rates = RateOptions(warmup_option(options["warmup"]), bool(options["lr_after_step"]))
+    return ready if not any(told.values()) and rates == RateOptions() else _again(ready, rates, told)
 
 
 def _by_name(source: Any) -> Runs | None:
@@ -68,4 +98,6 @@ def _again(ready: Runs, told: RateOptions, options: Mapping[str, Any]) -> Runs:
     # Rates are read off the whole table, unless the caller now names its columns otherwise.
     whole = None if options["columns"] or options["units"] else ready.whole
     origins = {**ready.origins, **runs.origins}
-    return replace(runs, schedules={**ready.schedules, **runs.schedules}, origins=origins, whole=whole)
+    return replace(
+        runs, schedules={**ready.schedules, **runs.schedules}, origins=origins, whole=whole, sparse=ready.sparse
+    )

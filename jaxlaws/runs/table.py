@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxlaws.errors import TableError, nearest
+from jaxlaws.runs.branches import lineage, starts, stitch
 from jaxlaws.runs.checks import Finding, check_columns
 from jaxlaws.runs.columns import holds_text, losses_in, numbers
 from jaxlaws.runs.expression import evaluate
@@ -27,7 +28,8 @@ class Runs:
     """Rows of one or many runs, with canonical column names, and what is known of each run's learning rate.
 
     `frame` keeps the number of the row in the source (from 1) as its index `row`. Made by `read`; `where`, `select` and
-    `checked` return new tables, and the learning rate of a run is always read off all its rows, chosen or not.
+    `checked` return new tables, and the learning rate of a run is always read off all its rows, chosen or not. `sparse`
+    says that an empty cell was not logged, as in a tracker's log.
     """
 
     frame: pd.DataFrame
@@ -38,6 +40,7 @@ class Runs:
     policies: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
     whole: Runs | None = None
+    sparse: bool = False
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -87,6 +90,18 @@ class Runs:
         """Learning rate at every step of `run` up to its last row here, and how it is known."""
         return rates_of(self, run, last=int(self.values(run, "step").max()))
 
+    def stitched(self) -> Runs:
+        """The table with the parent's rows put before those of each run that went on from another; see `branches`."""
+        return stitch(self, self.policies)
+
+    def lineage(self, run: str) -> list[tuple[str, float]]:
+        """`run`, the run that it went on from, and so on, each with the last step that belongs to the history of `run`."""
+        return lineage(run, self._starts, self._positions, self.source)
+
+    def absent_parent(self, run: str) -> str:
+        """The run that `run` or its nearest known ancestor went on from, where the table does not have it, or nothing."""
+        return self._starts.get(self.lineage(run)[-1][0], ("", 0.0))[0]
+
     def checked(self, columns: Sequence[str]) -> Runs:
         """The table after the door's checks on exactly the columns that are going to be used."""
         return check_columns(self, columns, self.policies)
@@ -113,15 +128,20 @@ class Runs:
         return dict(zip(map(str, names), np.split(order, edges), strict=True)) if len(names) else {}
 
     @cached_property
+    def _starts(self) -> dict[str, tuple[str, float]]:
+        return starts(self.frame)
+
+    @cached_property
     def _columns(self) -> dict[str, np.ndarray]:
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
         # A few runs picked out of a large table travel to a worker without the rest of it.
-        state = {key: value for key, value in self.__dict__.items() if key not in ("_positions", "_columns")}
+        state = {key: value for key, value in self.__dict__.items() if key not in ("_positions", "_columns", "_starts")}
         state["schedules"] = {run: self.schedules[run] for run in self.names if run in self.schedules}
         if self.whole is not None:
-            same_runs = self.whole.frame["run"].isin(self.names).to_numpy()
+            needed = {run for name in self.names for run, _ in self.whole.lineage(name)}
+            same_runs = self.whole.frame["run"].isin(needed).to_numpy()
             state["whole"] = replace(self.whole, frame=self.whole.frame[same_runs], findings=())
         return state
 

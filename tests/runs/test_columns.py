@@ -139,7 +139,7 @@ def test_name_in_the_source_is_forgotten_when_its_unit_was_converted():
 
 
 def test_quantities_become_float64_and_steps_stay_whole():
-    table = {name: [1, 2] for name in QUANTITIES if name not in ("run", "lr_schedule")}
+    table = {name: [1, 2] for name in QUANTITIES if name not in ("run", "lr_schedule", "parent")}
     kinds = read({**table, "run": "a"}).frame.dtypes
     assert {str(kinds[name]) for name in table if name != "step"} == {"float64"} and kinds["step"] == np.int64
 

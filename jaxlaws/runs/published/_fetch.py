@@ -65,7 +65,8 @@ def obtain_parts(
     if not there:
         raise DataError(lacking)
     some = ", ".join(absent) if len(absent) <= 3 else f"{len(absent)} of {len(parts)} parts"
-    return there, (Finding("source", "drop", 0, (), tuple(absent[:5]), f"{source}: {some} left out: {lacking}"),)
+    note = f"{source}: {some} left out: {lacking}"
+    return there, (Finding("source", "drop", 0, (), tuple(absent[:5]), note, dict.fromkeys(absent, 0)),)
 
 
 def _mirror() -> Path | None:

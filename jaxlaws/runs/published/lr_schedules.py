@@ -138,7 +138,7 @@ def _repeats(repeated: dict[str, int]) -> Finding | None:
         return None
     count = sum(repeated.values())
     note = f"{SOURCE}: {count} rows of {len(runs)} runs log a step again, as after a restart; the later line is kept."
-    return Finding("duplicated_steps", "drop", count, (), tuple(runs[:5]), note)
+    return Finding("duplicated_steps", "drop", count, (), tuple(runs[:5]), note, {run: repeated[run] for run in runs})
 
 
 def _without_schedule(frame: pd.DataFrame) -> Finding | None:

@@ -23,7 +23,7 @@ def shipped(name: str) -> Runs:
         raise DataError(f"`shipped({name!r})`: {nearest(name, names(), what='data set')}")
     source = f"shipped:{name}"
     with resources.files(__name__).joinpath(f"{name}.parquet").open("rb") as file:
-        return admit(parquet.read(file, source), source)  # type: ignore[arg-type]  # a resource opened "rb" reads bytes
+        return admit(parquet.read(file, source).frame, source)  # type: ignore[arg-type]  # a resource opened "rb" reads bytes
 
 
 def names() -> list[str]:
