@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def starts(frame: pd.DataFrame) -> dict[str, tuple[str, float]]:
-    """By branch: the run that it went on from, and at which step; without a stated one, the step before its own first."""
+    """By branch: the run that it went on from, and at which step; without a stated one, the step before its own first.
+
+    A run that went on from step 0 has all its steps itself, and is none.
+    """
     if "parent" not in frame.columns or "step" not in frame.columns:
         return {}
     first = frame.drop_duplicates("run")
@@ -35,7 +38,7 @@ def starts(frame: pd.DataFrame) -> dict[str, tuple[str, float]]:
     for i, (run, parent) in enumerate(zip(branches["run"], parents[parents != ""], strict=True)):
         step = np.nan if stated is None else stated[i]
         out[str(run)] = (parent, float(begins[run] - 1 if np.isnan(step) else step))
-    return out
+    return {run: (parent, step) for run, (parent, step) in out.items() if step > 0}
 
 
 def lineage(

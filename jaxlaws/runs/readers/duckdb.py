@@ -25,10 +25,8 @@ def read(path: Path, told: Told) -> Iterator[Part]:
                 "SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' ORDER BY table_name"
             )
             tables = [name for (name,) in connection.execute(listed).fetchall()]
-            rows = connection.execute(chosen(told.query, tables, str(path)))
-            for batch in (
-                rows.to_arrow_reader(ROWS) if hasattr(rows, "to_arrow_reader") else rows.fetch_record_batch(ROWS)
-            ):
+            rows = connection.sql(chosen(told.query, tables, str(path)))
+            for batch in rows.to_arrow_reader(ROWS):
                 yield Part(batch.to_pandas())
     except duckdb.Error as error:
         raise TableError(f"{path}: DuckDB says: {str(error).splitlines()[0][:200].rstrip('. ')}.") from None

@@ -52,8 +52,12 @@ def read_database(connection: sqlite3.Connection, name: str) -> Iterator[Part]:
 
 def _database_series(rows: list[tuple[Any, ...]]) -> Series:
     steps = np.array([step for _, step, _, _ in rows], dtype=np.int64)
-    values = np.array([np.nan if is_nan else value for _, _, value, is_nan in rows], dtype=np.float64)
-    return steps, np.where(np.abs(values) >= LARGEST, np.copysign(np.inf, values), values)
+    return steps, _values([np.nan if is_nan else value for _, _, value, is_nan in rows])
+
+
+def _values(stored: list[float]) -> np.ndarray:
+    values = np.array(stored, dtype=np.float64)
+    return np.where(np.abs(values) >= LARGEST, np.copysign(np.inf, values), values)
 
 
 def read_folder(path: Path, told: Told) -> Iterator[Part]:
@@ -148,4 +152,4 @@ def _runs_of(client: Any) -> Iterator[Any]:
 def _history(client: Any, run: str, key: str) -> Series:
     points = sorted(client.get_metric_history(run, key), key=lambda point: point.timestamp)
     steps = np.array([point.step for point in points], dtype=np.int64)
-    return steps, np.array([point.value for point in points], dtype=np.float64)
+    return steps, _values([point.value for point in points])

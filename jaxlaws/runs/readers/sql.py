@@ -72,7 +72,7 @@ def _reading(connection: Any) -> Any:
         connection.rollback()
     elif kind == "sqlite":
         connection.exec_driver_sql("PRAGMA query_only = ON")
-    return connection.execution_options(stream_results=True, max_row_buffer=ROWS)
+    return connection.execution_options(stream_results=True, max_row_buffer=ROWS, no_parameters=True)
 
 
 def _frame(rows: Any, names: list[str]) -> pd.DataFrame:

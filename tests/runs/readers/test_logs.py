@@ -35,7 +35,9 @@ def test_every_point_of_a_log_is_in_its_table_once(loss, lr):
     for name, points in (("loss", loss), ("lr", lr)):
         nan = part.nans.get(name, np.zeros(len(part.frame), dtype=bool))
         logged = part.frame[part.frame[name].notna() | nan]
-        assert sorted(zip(logged["step"], logged[name].map(repr), strict=True)) == sorted((s, repr(v)) for s, v in points)
+        assert sorted(zip(logged["step"], logged[name].map(repr), strict=True)) == sorted(
+            (s, repr(v)) for s, v in points
+        )
 
 
 def test_a_step_logged_again_makes_a_second_row():
@@ -55,7 +57,9 @@ def test_rows_without_a_loss_are_left_out_and_counted(tmp_path):
 
 def test_a_loss_that_is_logged_as_nan_is_still_refused(tmp_path):
     path = tmp_path / "trainer_state.json"
-    path.write_text('{"log_history": [{"step": 1, "loss": 3.0}, {"step": 2, "loss": NaN}, {"step": 3, "eval_loss": 3.0}]}')
+    path.write_text(
+        '{"log_history": [{"step": 1, "loss": 3.0}, {"step": 2, "loss": NaN}, {"step": 3, "eval_loss": 3.0}]}'
+    )
     with pytest.raises(TableError, match="loss is nan or empty"):
         read(path)
     assert len(read(path, policies={"nonfinite": "drop"})) == 1
@@ -98,7 +102,10 @@ def test_lightning_rows_of_a_step_become_one(tmp_path):
     assert runs.names == ["version_0"]
     assert runs.column("loss").tolist() == raw["train_loss"].dropna().tolist()
     assert runs.column("lr").tolist() == raw["lr-AdamW"].dropna().tolist()
-    assert read(tmp_path / "logs", columns={"loss": "val_loss"}).column("loss").tolist() == raw["val_loss"].dropna().tolist()
+    assert (
+        read(tmp_path / "logs", columns={"loss": "val_loss"}).column("loss").tolist()
+        == raw["val_loss"].dropna().tolist()
+    )
 
 
 CHART = 'Step,"one - train/loss","one - train/loss__MIN","one - train/loss__MAX","b - c - train/loss","b - c - train/loss__MIN","b - c - train/loss__MAX"\n'
@@ -151,7 +158,9 @@ def test_folder_of_histories_is_a_run_a_file(tmp_path):
 def test_a_folder_that_two_programs_wrote_to_asks_which(tmp_path):
     (tmp_path / "trainer_state.json").write_text('{"log_history": [{"step": 1, "loss": 3.0}]}')
     shutil.copy(LIGHTNING, tmp_path / "metrics.csv")
-    with pytest.raises(TableError, match="what huggingface and lightning write; say which is meant, such as `huggingface:"):
+    with pytest.raises(
+        TableError, match="what huggingface and lightning write; say which is meant, such as `huggingface:"
+    ):
         read(tmp_path)
     assert len(read(f"huggingface:{tmp_path}")) == 1
     assert len(load(f"lightning:{tmp_path}").frame) == 12

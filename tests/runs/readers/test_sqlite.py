@@ -37,7 +37,9 @@ def test_parts_have_all_rows(database, monkeypatch):
 
 def test_a_query_chooses_rows(database):
     assert len(read(database, query="SELECT * FROM curves WHERE step < 10;")) == 10
-    assert len(read(database, query="-- the first\nWITH c AS (SELECT * FROM curves) SELECT * FROM c WHERE step < 5")) == 5
+    assert (
+        len(read(database, query="-- the first\nWITH c AS (SELECT * FROM curves) SELECT * FROM c WHERE step < 5")) == 5
+    )
 
 
 def test_of_several_tables_the_query_must_say_which(database):
