@@ -35,6 +35,7 @@ from jaxlaws.spec import Law, catalogue, find, formula
 if TYPE_CHECKING:
     from jaxlaws.fitting import Fit, Fits
     from jaxlaws.runs import Runs
+    from jaxlaws.uncertainty import Draws
 
 DEFAULT = "progress_noise"
 
@@ -89,7 +90,17 @@ def fit(
         int | None,
         typer.Option(min=1, metavar="N", help="Starts of the search. Default: 256, and 32 for laws of whole curves."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the starts.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the starts, and of resamples.")] = 0,
+    bootstrap: Annotated[
+        int | None,
+        typer.Option(
+            min=2, metavar="N", help="Intervals from N resamples, such as 1000. With --out, `predict` has them too."
+        ),
+    ] = None,
+    bootstrap_by: Annotated[
+        str, typer.Option(metavar="run|row|blocks|COL", help="What a resample draws as a whole: see the docs.")
+    ] = "run",
+    level: Annotated[float, typer.Option(metavar="P", help="Level of the intervals.")] = 0.95,
     policy: Policy = None,
     warmup: Warmup = None,
     lr_after_step: AfterStep = False,
@@ -124,6 +135,12 @@ def fit(
     }
     if branch_of is not None and holdout is None:
         raise JaxlawsError(f"`--branch-of {branch_of}` says how held-out runs are scored: give `--holdout` too.")
+    if bootstrap is None and bootstrap_by != "run":
+        raise JaxlawsError(f"`--bootstrap-by {bootstrap_by}` says what resamples draw: give `--bootstrap N` too.")
+    if not 0 < level < 1:
+        raise JaxlawsError(f"`--level {level:g}` must lie between 0 and 1, such as 0.95.")
+    if bootstrap is not None and share:
+        raise JaxlawsError("`--bootstrap` does not yet know parameters that groups share: fit without `--share`.")
     out_file = output_file("--out", out, not_over=table)
     plot_file = _plot_file(plot, table, by)
     one = None if law is None or _reads_columns(law) else find(law)
@@ -142,12 +159,19 @@ def fit(
         found = fit_law(one, rows, **told)
         found = _marked(found, where)
         fits = list(found.values()) if isinstance(found, Fits) else [found]
+        draws: dict[int, Draws] = {}
+        if bootstrap is not None:
+            progress.doing(f"fitting {bootstrap} resamples")
+            draws = _resampled(fits, rows, progress, alone=not by, by=bootstrap_by, resamples=bootstrap, seed=seed)
+            fits = [draws[i].marked(level) if i in draws else one for i, one in enumerate(fits)]
+            found = Fits(fits) if by else fits[0]
         if held is not None:
             progress.doing(f"scoring {len(held)} rows of {len(held.names)} runs")
         scores = _scores(fits, held, branch_of, progress)
         if out_file is not None:
             found.save(out_file)
             progress.note(f"stored in {out_file}")
+            _store(draws, fits, out_file, by)
         if plot_file is not None:
             _draw(plot_file, fits[0], rows, held, branch_of, progress)
         progress.note(_took(fits))
@@ -159,6 +183,35 @@ def fit(
     else:
         say(report(fits, scores))
     return int(all(f.status.failed for f in fits))
+
+
+def _resampled(fits: list[Fit], rows: Runs, progress: Progress, *, alone: bool, **told: Any) -> dict[int, Draws]:
+    """Draws of each fit that has some; of a group that cannot be resampled the reason is told."""
+    from jaxlaws.uncertainty import bootstrap
+
+    draws: dict[int, Draws] = {}
+    for i, one in enumerate(fits):
+        if one.status.failed:
+            continue
+        try:
+            draws[i] = bootstrap(one, rows, **told)
+        except JaxlawsError as error:
+            if alone:
+                raise
+            progress.note(f"group {', '.join(map(str, one.key))} has no intervals: {error}")
+    return draws
+
+
+def _store(draws: dict[int, Draws], fits: list[Fit], out_file: Path, by: list[str] | None) -> None:
+    """Draws beside the fit, for `predict`; those of an earlier fit go."""
+    from jaxlaws.uncertainty import beside, save
+
+    place = beside(out_file)
+    if draws:
+        marked = [dataclasses.replace(one, center=fits[i]) for i, one in draws.items()]
+        save({i: one for i, one in enumerate(marked)} if by else marked[0], place)
+    else:
+        place.unlink(missing_ok=True)
 
 
 def _default(runs: Runs, progress: Progress) -> Law:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from jaxlaws.fitting import Fit
     from jaxlaws.runs import Runs
     from jaxlaws.spec import Law
+    from jaxlaws.uncertainty import Draws
 
 Rows = list[dict[str, Any]]
 
@@ -69,12 +71,16 @@ def predict(
     schedules: Schedules = None,
     query: Query = None,
     stitch: Stitch = False,
+    level: Annotated[
+        float, typer.Option(metavar="P", help="Level of the intervals, of a fit stored by `fit --bootstrap N --out`.")
+    ] = 0.95,
     out: Annotated[str | None, typer.Option(metavar="CSV", help="Write the predictions here.")] = None,
     json: Json = False,
 ) -> int:
     """Predict with a stored fit: a table row by row, at given inputs, or along a schedule."""
     from jaxlaws.fitting import Fits, load
     from jaxlaws.runs import read, split
+    from jaxlaws.uncertainty import of_fit
 
     if (table is None) == (at is None and schedule is None):
         raise JaxlawsError("`predict` needs one of a TABLE, `--at Q=V,...` and `--schedule SPEC`.")
@@ -84,8 +90,11 @@ def predict(
     if wanted and schedule is None:
         raise JaxlawsError(f"`--steps {steps}` are steps of a schedule: give `--schedule` too.")
     out_file = output_file("--out", out, not_over=fit)
+    if not 0 < level < 1:
+        raise JaxlawsError(f"`--level {level:g}` must lie between 0 and 1, such as 0.95.")
     found = load(fit)
     fits = list(found.values()) if isinstance(found, Fits) else [found]
+    said = [_Said(one, of_fit(one, fit), level) for one in fits]
     for name in inputs:
         if name not in fits[0].law.inputs:
             raise JaxlawsError(f"`--at {at}`: {nearest(name, fits[0].law.inputs, what='input')}")
@@ -93,11 +102,12 @@ def predict(
         if table is not None:
             progress.doing(f"reading {table}")
             runs = split(read(table, **options), where)[0]
-            document = _of_table(fits, runs, branch_of, progress)
+            document = _of_table(said, runs, branch_of, progress)
         elif schedule is not None:
-            document = _along(fits, schedule, wanted, branch_of, inputs)
+            document = _along(said, schedule, wanted, branch_of, inputs)
         else:
-            document = _at(fits, inputs)
+            document = _at(said, inputs)
+        document |= _intervals(said)
         rows = document["predictions"]
         if out_file is not None:
             from jaxlaws.fitting.result import write_whole
@@ -118,24 +128,52 @@ def predict(
     return 0
 
 
-def _of_table(fits: list[Fit], runs: Runs, branch_of: str | None, progress: Progress) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Said:
+    """A fit and its draws, if it has some."""
+
+    fit: Fit
+    draws: Draws | None
+    level: float
+
+    def predict(self, runs: Runs | None = None, **more: Any) -> dict[str, np.ndarray]:
+        """Predictions, and their ends where there are draws, by column."""
+        if self.draws is None:
+            return {"predicted": self.fit.predict(runs, **more)}
+        value, low, high = self.draws.predict(runs, level=self.level, **more)
+        return {"predicted": value, "low": np.asarray(low), "high": np.asarray(high)}
+
+
+def _intervals(said: list[_Said]) -> dict[str, Any]:
+    """What the ends of predictions are."""
+    drawn = [one for one in said if one.draws is not None]
+    if not drawn or drawn[0].draws is None:
+        return {}
+    notes = list(dict.fromkeys(note for one in drawn for note in (one.draws.notes if one.draws else ())))
+    return {"intervals": {"level": drawn[0].level, "kind": drawn[0].draws.kind, "notes": notes}}
+
+
+def _of_table(said: list[_Said], runs: Runs, branch_of: str | None, progress: Progress) -> dict[str, Any]:
     from jaxlaws.fitting._groups import mask
     from jaxlaws.fitting.assemble import columns_of, numeric_columns
 
+    fits = [one.fit for one in said]
     law = fits[0].law
     for name in columns_of(law)[:-1]:
         if name not in runs.frame.columns:
             runs.column(name)  # raises, naming the nearest
     runs = runs.checked(numeric_columns(law, observed=False))
     names = [name for name in numeric_columns(law, observed=False) if name in runs.frame.columns]
-    predicted = np.full(len(runs), np.nan)
+    ends = ("low", "high") * any(one.draws is not None for one in said)
+    predicted = {name: np.full(len(runs), np.nan) for name in ("predicted", *ends)}
     left = np.ones(len(runs), dtype=bool)
     reach: dict[str, float] = {}
-    for one in fits:
+    for speaker, one in zip(said, fits, strict=True):
         rows = mask(runs, one)
         left &= ~rows
         if rows.any() and not one.status.failed:
-            predicted[rows] = one.predict(runs.select(rows), branch_of=branch_of)
+            for name, values in speaker.predict(runs.select(rows), branch_of=branch_of).items():
+                predicted[name][rows] = values
             reach = _farther(reach, one.reach(**{name: runs.column(name)[rows] for name in names}))
     if left.any():
         progress.note(
@@ -143,7 +181,8 @@ def _of_table(fits: list[Fit], runs: Runs, branch_of: str | None, progress: Prog
         )
     shown = ["run", *(["step"] if law.is_curve else []), *(name for name in law.inputs if name != "curve")]
     cells = [runs.frame[name].tolist() for name in shown]
-    rows = [dict(zip([*shown, "predicted"], row, strict=True)) for row in zip(*cells, predicted.tolist(), strict=True)]
+    cells += [values.tolist() for values in predicted.values()]
+    rows = [dict(zip([*shown, *predicted], row, strict=True)) for row in zip(*cells, strict=True)]
     return _document(law, rows, reach) | _errors(fits, runs, branch_of)
 
 
@@ -168,7 +207,7 @@ def _errors(fits: list[Fit], runs: Runs, branch_of: str | None) -> dict[str, Any
 
 
 def _along(
-    fits: list[Fit], schedule: str, steps: list[int] | None, branch_of: str | None, inputs: dict[str, Any]
+    said: list[_Said], schedule: str, steps: list[int] | None, branch_of: str | None, inputs: dict[str, Any]
 ) -> dict[str, Any]:
     from jaxlaws.schedules import parse
 
@@ -178,14 +217,17 @@ def _along(
             raise JaxlawsError(f"`--schedule {schedule}` has no end: give `total=` in it, or `--steps`.")
         steps = [parsed.total]
     rows = []
-    for one in fits:
-        predicted = one.predict(schedule=parsed, at=steps, branch_of=branch_of, **inputs)
-        rows += [_keyed(one) | {"step": s, "predicted": float(p)} for s, p in zip(steps, predicted, strict=True)]
+    for one in said:
+        found = one.predict(schedule=parsed, at=steps, branch_of=branch_of, **inputs)
+        each = [dict(zip(found, map(float, v), strict=True)) for v in zip(*found.values(), strict=True)]
+        rows += [_keyed(one.fit) | {"step": s} | values for s, values in zip(steps, each, strict=True)]
+    fits = [one.fit for one in said]
     return _document(fits[0].law, rows, _reach(fits, {"step": steps, **inputs})) | {"schedule": str(parsed)}
 
 
-def _at(fits: list[Fit], inputs: dict[str, Any]) -> dict[str, Any]:
-    rows = [_keyed(one) | inputs | {"predicted": float(one.predict(**inputs))} for one in fits]
+def _at(said: list[_Said], inputs: dict[str, Any]) -> dict[str, Any]:
+    rows = [_keyed(one.fit) | inputs | {k: float(v) for k, v in one.predict(**inputs).items()} for one in said]
+    fits = [one.fit for one in said]
     return _document(fits[0].law, rows, _reach(fits, inputs))
 
 
@@ -206,6 +248,8 @@ def _farther(one: dict[str, float], other: dict[str, float]) -> dict[str, float]
 
 
 def _document(law: Law, rows: Rows, reach: dict[str, float]) -> dict[str, Any]:
+    if any("low" in row for row in rows):  # a group without draws has no ends
+        rows = [{**row, "low": row.get("low", np.nan), "high": row.get("high", np.nan)} for row in rows]
     return {
         "law": law.name,
         "variant": dict(law.options),
@@ -228,7 +272,14 @@ def _summary(document: dict[str, Any]) -> list[str]:
             f"{group}{e['rows']} outcomes are known: mae {e['mae']:.4g}, rmse {e['rmse']:.4g}, {worst}, r2 {e['r2']:.4f}"
         )
     far = [f"{name} is {ratio:.3g} x the largest fitted" for name, ratio in document["reach"].items() if ratio > 1.0]
-    return lines + ([f"extrapolates: {', '.join(far)}"] if far else [])
+    lines += [f"extrapolates: {', '.join(far)}"] if far else []
+    if "intervals" in document:
+        told = document["intervals"]
+        lines.append(
+            f"low, high: {100 * told['level']:g} % intervals of the law's value, {told['kind']}; outcomes scatter around it"
+        )
+        lines += told["notes"]
+    return lines
 
 
 def _csv(rows: Rows) -> str:

@@ -63,10 +63,19 @@ def _parameters(fit: Fit) -> list[str]:
         tags += ["fixed"] if name in fit.fixed else []
         tags += ["shared"] if name in fit.shared else []
         tags += ["on its bound"] if name in fit.at_bound else []
-        copies = value.items() if isinstance(value, dict) else ()
-        shown = ", ".join(f"{k} {v:.4g}" for k, v in copies) if copies else f"{value:<12.6g}"
+        ends = fit.intervals.get(name)
+        if isinstance(value, dict):
+            shown = ", ".join(f"{k} {v:.4g}{_ends(ends and ends.get(k))}" for k, v in value.items())
+        else:
+            shown = f"{value:<12.6g}" + (f"{_ends(ends):<26}" if fit.intervals else "")
         lines.append(f"{name:<{width}}  {shown}  {', '.join(tags)}".rstrip())
+    if fit.intervals:
+        lines.append(f"intervals: {fit.interval_of}")
     return lines
+
+
+def _ends(ends: tuple[float, float] | None) -> str:
+    return f" ({ends[0]:.5g} to {ends[1]:.5g})" if ends else ""
 
 
 def _warnings(fit: Fit) -> list[str]:

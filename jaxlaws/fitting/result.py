@@ -31,6 +31,7 @@ class Fit:
     `agree` is the share of starts that ended within 1 % of the best objective; `remaining` the share of the objective
     that one more step promises to remove; `trade_offs` names parameters that the data do not tell apart; `largest` the
     largest fitted inputs, `distinct` how many different ones there were, to 2 %; `boxes` are those of the free parameters.
+    `intervals` has the ends of each free parameter's interval where some were asked for, and `interval_of` what they are.
     """
 
     law: Law
@@ -61,6 +62,8 @@ class Fit:
     boxes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     bins: int | None = 512
     distinct: Mapping[str, int] = field(default_factory=dict)
+    intervals: Mapping[str, Any] = field(default_factory=dict)
+    interval_of: str = ""
     seed: int = 0
     schedules: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -103,7 +106,7 @@ class Fit:
             "condition": self.condition,
             "trade_offs": [list(t) for t in self.trade_offs],
             "seconds": dict(self.seconds),
-        }
+        } | ({"intervals": _plain(self.intervals), "interval_of": self.interval_of} if self.intervals else {})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one JSON file, whole or not at all."""
@@ -215,6 +218,10 @@ def restored(document: dict[str, Any], laws: tuple[Law, ...] = ()) -> Fit:
     values["status"] = Status[values["status"]]
     for name in ("objective", "agree", "remaining", "condition"):
         values[name] = _number(values[name])
+    values["intervals"] = {
+        k: {c: tuple(e) for c, e in v.items()} if isinstance(v, dict) else tuple(v)
+        for k, v in values.get("intervals", {}).items()
+    }
     values["params"] = {
         k: {c: _number(n) for c, n in v.items()} if isinstance(v, dict) else _number(v)
         for k, v in values["params"].items()

@@ -7,6 +7,8 @@
 | the same at once, from the curvature at the fit              | `sandwich(fit, runs)`, `laplace(fit, runs)`          |
 | how far one parameter, or two, can be moved                  | `profile(fit, runs)`, `contour(fit, runs, pair)`     |
 | what each run does to the fit                                | `jackknife(fit, runs)`                               |
+| draws as a file                                              | `draws.save(path)`, `load(path)`                     |
+| those that `jaxlaws fit --bootstrap --out` left              | `of_fit(fit, path)`                                  |
 
 | method     | asks of the noise                          | follows bent valleys | of few runs (below 8)                      |
 |------------|--------------------------------------------|----------------------|--------------------------------------------|
@@ -24,7 +26,7 @@ side by side. None of them sees that a law is wrong; `validate` does.
 
 from jaxlaws.uncertainty.bootstrap import bootstrap
 from jaxlaws.uncertainty.covariance import Covariance, laplace, sandwich
-from jaxlaws.uncertainty.draws import Decision, Draws
+from jaxlaws.uncertainty.draws import Decision, Draws, beside, load, of_fit, save
 from jaxlaws.uncertainty.jackknife import Jackknife, jackknife
 from jaxlaws.uncertainty.profile import Contour, Profile, contour, profile
 
@@ -35,10 +37,14 @@ __all__ = [
     "Draws",
     "Jackknife",
     "Profile",
+    "beside",
     "bootstrap",
     "contour",
     "jackknife",
     "laplace",
+    "load",
+    "of_fit",
     "profile",
     "sandwich",
+    "save",
 ]

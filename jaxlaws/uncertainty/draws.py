@@ -7,7 +7,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from jaxlaws.errors import FitError
 from jaxlaws.fitting import Fit
 from jaxlaws.fitting.predict import places, stacked
 from jaxlaws.fitting.problem import predictions
+from jaxlaws.fitting.report import cautions
 from jaxlaws.fitting.result import document, restored, write_whole
 from jaxlaws.solvers import Status
 from jaxlaws.spec import Law
@@ -143,50 +144,114 @@ class Draws:
         outer, inner = jax.tree.structure(value), jax.tree.structure((0, 0))
         return jax.tree.transpose(outer, inner, both)
 
+    def marked(self, level: float = 0.95) -> Fit:
+        """The fit, with the intervals of its parameters, what they are, and what to distrust."""
+        said = f"{100 * level:g} % of {int(self.good.sum())} resamples, {self.kind}"
+        notes = tuple(
+            note for note in self.notes if note not in self.center.notes and note not in cautions(self.center)
+        )
+        fit = self.center
+        return replace(fit, intervals=self.interval(level), interval_of=said, notes=(*fit.notes, *notes))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write draws and fit to one NumPy file (.npz, without pickle), whole or not at all."""
-        about = {"format": FORMAT, "kind": self.kind, "notes": list(self.notes), "units": self.units, "free": self.free}
-        arrays: dict[str, np.ndarray] = {"objective": self.objective, "status": self.status}
-        for name, value in self.params.items():
-            if isinstance(value, Mapping):
-                about.setdefault("copies", {})[name] = list(value)
-                value = np.stack(list(value.values()))
-            arrays[f"params/{name}"] = value
-        text = json.dumps(about | {"center": document(self.center)}, allow_nan=False)
-        file = io.BytesIO()
-        np.savez_compressed(file, about=np.frombuffer(text.encode(), dtype=np.uint8), **arrays)  # type: ignore[arg-type]  # arrays by name
-        write_whole(Path(path), file.getvalue())
+        save(self, path)
 
-    @staticmethod
-    def load(path: str | os.PathLike[str], *, laws: tuple[Law, ...] = ()) -> Draws:
-        """Draws from a file that `save` wrote. Executes nothing from it; `laws` as for `load` of a fit."""
-        try:
-            with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
-                about = json.loads(bytes(file["about"]).decode())
-                arrays = {name: file[name] for name in file.files}
-            if about["format"] != FORMAT:
-                raise FitError(f"{path}: are no draws of format {FORMAT}.")
-            center = restored(about["center"], laws)
-            params = {name: arrays[f"params/{name}"] for name in center.law.params}
-            for name, labels in about.get("copies", {}).items():
-                params[name] = dict(zip(labels, params[name], strict=True))
-            return Draws(
-                law=center.law,
-                params=params,
-                objective=arrays["objective"],
-                status=arrays["status"],
-                kind=about["kind"],
-                center=center,
-                notes=tuple(about["notes"]),
-                units=about["units"],
-                free=about["free"],
-            )
-        except FileNotFoundError:
-            raise FitError(f"{path}: no such file; `draws.save(path)` writes one.") from None
-        except (OSError, KeyError, TypeError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-            if isinstance(error, FitError):
-                raise
-            raise FitError(f"{path}: are no stored draws ({type(error).__name__}: {error}).") from None
+
+def save(draws: Draws | Mapping[Any, Draws], path: str | os.PathLike[str]) -> None:
+    """Write draws, or those of each group, with their fits, to one NumPy file (.npz, without pickle)."""
+    many = list(draws.values()) if isinstance(draws, Mapping) else [draws]
+    arrays: dict[str, np.ndarray] = {}
+    about = []
+    for i, one in enumerate(many):
+        told: dict[str, Any] = {"kind": one.kind, "notes": list(one.notes), "units": one.units, "free": one.free}
+        told |= {"center": document(one.center), "copies": {}}
+        arrays |= {f"{i}/objective": one.objective, f"{i}/status": one.status}
+        for name, value in one.params.items():
+            if isinstance(value, Mapping):
+                told["copies"][name] = list(value)
+            arrays[f"{i}/params/{name}"] = np.stack(list(value.values())) if isinstance(value, Mapping) else value
+        about.append(told)
+    text = json.dumps({"format": FORMAT, "grouped": isinstance(draws, Mapping), "draws": about}, allow_nan=False)
+    file = io.BytesIO()
+    np.savez_compressed(file, about=np.frombuffer(text.encode(), dtype=np.uint8), **arrays)  # type: ignore[arg-type]  # arrays by name
+    write_whole(Path(path), file.getvalue())
+
+
+def beside(path: str | os.PathLike[str]) -> Path:
+    """Where the draws of a fit stored at `path` are: FIT.json has FIT.draws.npz."""
+    place = Path(path)
+    return place.with_name(f"{place.stem}.draws.npz")
+
+
+def of_fit(fit: Fit, path: str | os.PathLike[str]) -> Draws | None:
+    """Draws beside the stored fit at `path` that belong to `fit`; None where there are none. Raises `FitError` where they
+    belong to another fit."""
+    place = beside(path)
+    if not place.exists():
+        return None
+    found = load(place, laws=(fit.law,))
+    many = list(found.values()) if isinstance(found, dict) else [found]
+    same = [one for one in many if one.center.key == fit.key]
+    if not same and fit.key:
+        return None
+    if not same or document(same[0].center)["params"] != document(fit)["params"]:
+        raise FitError(
+            f"{place}: the draws beside {path} are of another fit; fit again with `--bootstrap`, or remove them."
+        )
+    return same[0]
+
+
+def load(path: str | os.PathLike[str], *, laws: tuple[Law, ...] = ()) -> Draws | dict[Any, Draws]:
+    """Draws, or those of each group by key, from a file that `save` wrote. Executes nothing from it.
+
+    `laws` as for `load` of a fit. Raises `FitError`.
+    """
+    try:
+        with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
+            about = json.loads(bytes(file["about"]).decode())
+            arrays = {name: file[name] for name in file.files}
+        if about["format"] != FORMAT:
+            raise FitError(f"{path}: are no draws of format {FORMAT}.")
+        many = [_loaded(told, arrays, i, laws) for i, told in enumerate(about["draws"])]
+        return (
+            {one.center.key[0] if len(one.center.key) == 1 else one.center.key: one for one in many}
+            if about["grouped"]
+            else many[0]
+        )
+    except FileNotFoundError:
+        raise FitError(f"{path}: no such file; `draws.save(path)` writes one.") from None
+    except (
+        OSError,
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        EOFError,
+        zipfile.BadZipFile,
+    ) as error:
+        if isinstance(error, FitError):
+            raise
+        raise FitError(f"{path}: are no stored draws ({type(error).__name__}: {error}).") from None
+
+
+def _loaded(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray], i: int, laws: tuple[Law, ...]) -> Draws:
+    center = restored(told["center"], laws)
+    params: dict[str, Any] = {name: arrays[f"{i}/params/{name}"] for name in center.law.params}
+    for name, labels in told["copies"].items():
+        params[name] = dict(zip(labels, params[name], strict=True))
+    return Draws(
+        law=center.law,
+        params=params,
+        objective=arrays[f"{i}/objective"],
+        status=arrays[f"{i}/status"],
+        kind=told["kind"],
+        center=center,
+        notes=tuple(told["notes"]),
+        units=told["units"],
+        free=told["free"],
+    )
 
 
 @partial(jax.jit, static_argnums=0)

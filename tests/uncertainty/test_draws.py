@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from jaxlaws import JaxlawsError
-from jaxlaws.uncertainty import Draws, bootstrap
+from jaxlaws import load as load_fit
+from jaxlaws.uncertainty import bootstrap, load, save
 
 
 @pytest.fixture(scope="module")
@@ -65,18 +66,35 @@ def test_a_failed_draw_is_left_out(draws):
 
 def test_file_gives_back_draws_and_fit(draws, tmp_path):
     draws.save(tmp_path / "draws.npz")
-    back = Draws.load(tmp_path / "draws.npz")
+    back = load(tmp_path / "draws.npz")
     assert all(np.array_equal(back.params[k], v) for k, v in draws.params.items())
     assert back.interval() == draws.interval()
     assert (back.kind, back.notes, back.units, back.free) == (draws.kind, draws.notes, draws.units, draws.free)
     assert back.center.params == draws.center.params and back.law is draws.law
 
 
+def test_draws_of_groups_come_back_by_key(draws, tmp_path):
+    groups = {
+        key: dataclasses.replace(draws, center=dataclasses.replace(draws.center, by=("size",), key=(key,)))
+        for key in ("small", "large")
+    }
+    save(groups, tmp_path / "draws.npz")
+    assert list(load(tmp_path / "draws.npz")) == ["small", "large"]
+
+
+def test_a_marked_fit_prints_and_stores_its_intervals(draws, tmp_path):
+    marked = draws.marked(0.9)
+    assert "(" in str(marked) and "intervals: 90 % of 256 resamples, bootstrap by run" in str(marked)
+    marked.save(tmp_path / "fit.json")
+    assert load_fit(tmp_path / "fit.json").intervals == draws.interval(0.9)
+    assert marked.summary()["intervals"]["A"] == list(draws.interval(0.9)["A"])
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nothing", b"{}"])
 def test_a_file_that_is_none_is_refused(tmp_path, content):
     (tmp_path / "draws.npz").write_bytes(content)
     with pytest.raises(JaxlawsError, match="are no stored draws"):
-        Draws.load(tmp_path / "draws.npz")
+        load(tmp_path / "draws.npz")
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 95])
