@@ -157,6 +157,14 @@ class Draws:
         """Write draws and fit to one NumPy file (.npz, without pickle), whole or not at all."""
         save(self, path)
 
+    @staticmethod
+    def load(path: str | os.PathLike[str], *, laws: tuple[Law, ...] = ()) -> Draws:
+        """Draws of one fit from a file that `save` wrote; `load` reads those of groups too. Raises `FitError`."""
+        found = load(path, laws=laws)
+        if isinstance(found, Draws):
+            return found
+        raise FitError(f"{path}: are the draws of {len(found)} groups; read them with `uncertainty.load`.")
+
 
 def save(draws: Draws | Mapping[Any, Draws], path: str | os.PathLike[str]) -> None:
     """Write draws, or those of each group, with their fits, to one NumPy file (.npz, without pickle)."""
@@ -214,23 +222,12 @@ def load(path: str | os.PathLike[str], *, laws: tuple[Law, ...] = ()) -> Draws |
         if about["format"] != FORMAT:
             raise FitError(f"{path}: are no draws of format {FORMAT}.")
         many = [_loaded(told, arrays, i, laws) for i, told in enumerate(about["draws"])]
-        return (
-            {one.center.key[0] if len(one.center.key) == 1 else one.center.key: one for one in many}
-            if about["grouped"]
-            else many[0]
-        )
+        if not about["grouped"]:
+            return many[0]
+        return {one.center.key[0] if len(one.center.key) == 1 else one.center.key: one for one in many}
     except FileNotFoundError:
         raise FitError(f"{path}: no such file; `draws.save(path)` writes one.") from None
-    except (
-        OSError,
-        KeyError,
-        IndexError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        EOFError,
-        zipfile.BadZipFile,
-    ) as error:
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, FitError):
             raise
         raise FitError(f"{path}: are no stored draws ({type(error).__name__}: {error}).") from None
