@@ -139,6 +139,24 @@ def steps(text: str | None) -> list[int] | None:
     return numbers
 
 
+def numbers(option: str, text: str | None) -> list[float] | None:
+    """Numbers of `--budget 1e20,1e21`."""
+    if text is None:
+        return None
+    return [_number(option, "", part, "numbers, such as 1e20,1e21", text) for part in text.split(",")]
+
+
+def plot_file(path: str | None, *, not_over: str = "") -> Path | None:
+    """Path of a chart to be drawn, after a look whether it can be."""
+    if path is None:
+        return None
+    from jaxlaws.plot import ENDINGS, ready
+
+    place = output_file("--plot", path, not_over=not_over, endings=ENDINGS)
+    ready()
+    return place
+
+
 def output_file(option: str, path: str | None, *, not_over: str = "", endings: Sequence[str] = ()) -> Path | None:
     """Path of a file to be written, after a look whether it can be: before the work, not after it."""
     if path is None:
@@ -176,6 +194,6 @@ def _number(option: str, name: str, text: str, form: str, whole: str = "") -> fl
         number = math.nan
     if not math.isfinite(number):
         raise JaxlawsError(
-            f"`{option} {name}={whole or text}` must be {form}; {text.strip() or 'nothing'} is no finite number."
+            f"`{option} {name}{'=' * bool(name)}{whole or text}` must be {form}; {text.strip() or 'nothing'} is no finite number."
         )
     return number

@@ -23,6 +23,7 @@ from jaxlaws.cli._options import (
     Warmup,
     bounds,
     output_file,
+    plot_file,
     priors,
     reading,
     values,
@@ -142,7 +143,7 @@ def fit(
     if bootstrap is not None and share:
         raise JaxlawsError("`--bootstrap` does not yet know parameters that groups share: fit without `--share`.")
     out_file = output_file("--out", out, not_over=table)
-    plot_file = _plot_file(plot, table, by)
+    chart_file = _plot_file(plot, table, by)
     one = None if law is None or _reads_columns(law) else find(law)
     with Progress() as progress:
         progress.doing(f"reading {table}")
@@ -172,8 +173,8 @@ def fit(
             found.save(out_file)
             progress.note(f"stored in {out_file}")
             _store(draws, fits, out_file, by)
-        if plot_file is not None:
-            _draw(plot_file, fits[0], rows, held, branch_of, progress)
+        if chart_file is not None:
+            _draw(chart_file, fits[0], rows, held, branch_of, progress)
         progress.note(_took(fits))
         if json:
             for note in dict.fromkeys(note for f in fits for note in f.notes):
@@ -247,17 +248,11 @@ def _of_columns(text: str, runs: Runs) -> Law:
 
 
 def _plot_file(plot: str | None, table: str, by: list[str] | None) -> Path | None:
-    if plot is None:
-        return None
-    from jaxlaws.plot import ENDINGS, ready
-
-    place = output_file("--plot", plot, not_over=table, endings=ENDINGS)
-    if by:
+    if plot is not None and by:
         raise JaxlawsError(
             f"`--plot {plot}` shows one fit, and --by makes many: choose a group with `--where` instead."
         )
-    ready()
-    return place
+    return plot_file(plot, not_over=table)
 
 
 def _checked(held: Runs, law: Law, rows: Runs, progress: Progress) -> Runs:

@@ -7,6 +7,7 @@
 | many starts, most of them hopeless                 | `race(..., rungs=[Rung(...), ...])`    |
 | one unknown in one equation                        | `bracketed_root`                       |
 | a path: values and their changes within limits     | `minimise_path(f, start, Limits(...))` |
+| any smooth function of a few numbers in a box      | `lowest`                               |
 
 Solvers know no laws: they see a residual function and starts. Coordinates stay in a box; one on its bound is exactly
 there.
@@ -24,6 +25,7 @@ from jaxlaws.solvers.levenberg_marquardt import (
     frozen,
     levenberg_marquardt,
 )
+from jaxlaws.solvers.newton import Lowest, lowest
 from jaxlaws.solvers.path import Found, Limits, minimise_path
 from jaxlaws.solvers.race import Race, Rung, Solver, race
 from jaxlaws.solvers.root import bracketed_root
@@ -35,6 +37,7 @@ __all__ = [
     "Found",
     "LevenbergMarquardt",
     "Limits",
+    "Lowest",
     "Minimum",
     "Race",
     "Residuals",
@@ -48,6 +51,7 @@ __all__ = [
     "evaluate_many",
     "frozen",
     "levenberg_marquardt",
+    "lowest",
     "minimise_path",
     "race",
 ]
