@@ -34,17 +34,18 @@ def one_fit(path: str) -> Fit:
 
 
 def belief(text: str) -> Fit | Draws | Constants:
-    """A stored fit, stored draws (.npz), or published constants as `LAW@NAME`."""
+    """A stored fit, or the draws that `--bootstrap` left beside it; stored draws (.npz); or published constants as `LAW@NAME`."""
     from pathlib import Path
 
     from jaxlaws.spec import find
-    from jaxlaws.uncertainty import Draws
+    from jaxlaws.uncertainty import Draws, of_fit
 
     if text.endswith(".npz"):
         return Draws.load(text)
     name, at, key = text.partition("@")
     if not at or Path(text).exists():
-        return one_fit(text)
+        fit = one_fit(text)
+        return of_fit(fit, text) or fit
     law = find(name)
     if key not in law.constants:
         raise JaxlawsError(f"{text}: {nearest(key, law.constants, what=f'set of constants of {law.name}')}")
