@@ -5,6 +5,7 @@
 | a file, a folder, an address or a table in memory             | `read`                                          |
 | the name of somebody's public data                            | `published`, or `read("published:NAME")`        |
 | nothing yet                                                   | `shipped`, or `read("shipped:tiny_transformers")`|
+| a program to try on many runs whose truth is known            | `generate`, `write_generated`                   |
 | a table, and rows to choose                                   | `Runs.where`, `split` (to fit, and to score)    |
 | columns that are going to be used                             | `Runs.checked`, `check_columns`                 |
 | a run whose learning rate is wanted at every step             | `Runs.rates`                                    |
@@ -15,6 +16,7 @@ repaired silently: what the door did about what it saw is in `Runs.findings`.
 """
 
 from jaxlaws.runs.checks import Finding, check_columns
+from jaxlaws.runs.generate import Faults, generate, write_generated
 from jaxlaws.runs.published import published
 from jaxlaws.runs.rates import RateOptions, Rates
 from jaxlaws.runs.read import read
@@ -23,13 +25,16 @@ from jaxlaws.runs.split import split
 from jaxlaws.runs.table import Runs
 
 __all__ = [
+    "Faults",
     "Finding",
     "RateOptions",
     "Rates",
     "Runs",
     "check_columns",
+    "generate",
     "published",
     "read",
     "shipped",
     "split",
+    "write_generated",
 ]

@@ -154,7 +154,7 @@ def _diverged(runs: Runs, name: str, rules: Mapping[str, str]) -> Runs:
     losses = runs.frame.groupby("run", sort=False)[name]
     last = losses.cumcount(ascending=False) < np.clip(losses.transform("size") // 4, 1, 5)
     end = runs.frame.loc[last, ["run", name]].groupby("run", sort=False)[name].median()
-    lowest = losses.min()
+    lowest = losses.min().reindex(end.index)  # where runs are interleaved, their ends come in another order
     bad = runs.frame["run"].isin(lowest.index[(end > DIVERGED * lowest) & (lowest > 0)]).to_numpy()
     return settle(runs, "diverged", bad, f"the {name} ends above {DIVERGED:g} x its lowest", rules)
 

@@ -175,3 +175,11 @@ def test_unknown_policy_is_refused(policies, words):
 def test_policies_may_be_given_to_the_check_itself():
     runs = read(changed(POINT, D=[1e9, 0.0, 3e9]))
     assert len(check_columns(runs, ["D"], {"nonpositive": "drop"})) == 2
+
+
+def test_interleaved_runs_of_different_lengths_are_looked_at_one_by_one():
+    falls, blows = np.linspace(6, 3, 40), np.concatenate([np.linspace(6, 3, 15), np.full(5, 9.0)])
+    rows = [("a", s, falls[s]) for s in range(40)] + [("b", s, blows[s]) for s in range(20)]
+    rows.sort(key=lambda row: (row[1], row[0]))  # b ends before a does
+    (finding,) = read(pd.DataFrame(rows, columns=["run", "step", "loss"])).findings
+    assert finding.kind == "diverged" and finding.by_run == {"b": 20}

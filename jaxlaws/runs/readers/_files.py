@@ -78,9 +78,21 @@ def _sentences(parts: Iterator[Part], path: str) -> Iterator[Part]:
 
     try:
         yield from parts
-    except TableError:
-        raise
-    except (pa.ArrowException, OSError, EOFError, zlib.error, struct.error, ValueError, RecursionError) as error:
+    except TableError as error:
+        if "\n" not in str(error):
+            raise
+        raise TableError(" ".join(str(error).split())) from None  # names out of a file may hold anything
+    except (
+        pa.ArrowException,
+        OSError,
+        EOFError,
+        MemoryError,
+        OverflowError,
+        RecursionError,
+        ValueError,
+        zlib.error,
+        struct.error,
+    ) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160].rstrip(". ")
         raise TableError(
             f"{shown(path)}: cannot be read ({reason}); is it whole, and of the kind that its name says?"

@@ -92,7 +92,7 @@ def _file_series(file: Path, run: str, told: Told, findings: list[Finding]) -> S
         cells = line.split()
         try:
             step, value = int(cells[2]) if len(cells) > 2 else 0, float(cells[1])
-            whole = int(cells[0]) >= 0 and len(cells) in (2, 3, 5) and line.endswith("\n")
+            whole = len(cells) in (2, 3, 5) and cells[0].isdecimal() and abs(step) < 2**53 and line.endswith("\n")
         except (ValueError, IndexError):
             whole = False
         if not whole:
