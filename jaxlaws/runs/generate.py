@@ -109,7 +109,7 @@ def _block(block: int, runs: int, points: int, seed: int, noise: float, correlat
     kind = random.choice(len(SCHEDULES), BLOCK, p=SHARES)
     n = random.choice(SIZES, BLOCK)
     truth = _parameters(n, random)
-    peak = 3e-3 * (n / SIZES[0]) ** -0.3 * np.exp(random.normal(0.0, 0.2, BLOCK))
+    peak = 6e-4 * (n / SIZES[0]) ** -0.2 * np.exp(random.normal(0.0, 0.2, BLOCK))
     stride = np.round(np.exp(random.uniform(np.log(8), np.log(200), BLOCK)) * 256 / points).astype(np.int64).clip(1)
     warm = random.integers(1, max(points // 32, 2), BLOCK)
     lr, drops_at = _schedules(kind, points, warm, random)
