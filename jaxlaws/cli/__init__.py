@@ -8,6 +8,8 @@
 | see what the door thinks of a table                 | `jaxlaws check runs.csv --law chinchilla`             |
 | fit, and score what was held out                    | `jaxlaws fit runs.csv --law chinchilla --out fit.json`|
 | predict with a stored fit                           | `jaxlaws predict fit.json --at N=7e10,D=1.4e12`       |
+| fit it again to new rows, and see what has changed  | `jaxlaws refit fit.json new.csv`, `jaxlaws diff a.json b.json` |
+| rank laws by what they say of rows not fitted       | `jaxlaws compare runs.csv --laws A,B --rollout N`     |
 
 `--json` prints one JSON document on stdout; progress and notes go to stderr. The exit status is 0 when it is done, 1 when the
 fit failed, 2 when input or usage is wrong (one line on stderr says what), 130 when interrupted.

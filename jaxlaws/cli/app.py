@@ -14,17 +14,19 @@ import typer
 
 from jaxlaws.cli._output import one_line
 from jaxlaws.cli.check import check
+from jaxlaws.cli.compare import compare
 from jaxlaws.cli.data import data
 from jaxlaws.cli.fit import fit
 from jaxlaws.cli.laws import cite, laws
 from jaxlaws.cli.plan import plan
 from jaxlaws.cli.predict import predict
+from jaxlaws.cli.refit import diff, refit
 from jaxlaws.errors import JaxlawsError
 
 INTERRUPTED, CLOSED_PIPE = 130, 141  # as shells report a program that Ctrl-C or a closed pipe ended
 
 app = typer.Typer(name="jaxlaws", add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
-for command in (laws, cite, data, check, fit, predict):
+for command in (laws, cite, data, check, fit, refit, diff, predict, compare):
     app.command()(command)
 app.add_typer(plan)
 

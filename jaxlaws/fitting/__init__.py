@@ -5,15 +5,18 @@
 | a table of runs, on the host                       | `fit(law, runs, ...)` -> `Fit`, with `by=` -> `Fits`     |
 | arrays inside your own jit, vmap or grad           | `solve(law, inputs, observed, ...)`                      |
 | a fitted law at other inputs, runs or schedules    | `fit.predict(...)`, `fit.score(...)`                     |
+| the same fit on new rows                           | `refit(fit, runs)`; `diff(a, b)` says what has changed   |
 | a stored fit                                       | `fit.save(path)`, `load(path)`                           |
 
 Host functions take and return NumPy and work in float64, whatever the process is set to; `solve` computes in the dtype
 of its data.
 """
 
+from jaxlaws.fitting.difference import Difference, diff
 from jaxlaws.fitting.engine import Solution, solve
 from jaxlaws.fitting.fit import fit
 from jaxlaws.fitting.predict import predict, score
+from jaxlaws.fitting.refit import refit
 from jaxlaws.fitting.result import Fit, Fits, load
 
-__all__ = ["Fit", "Fits", "Solution", "fit", "load", "predict", "score", "solve"]
+__all__ = ["Difference", "Fit", "Fits", "Solution", "diff", "fit", "load", "predict", "refit", "score", "solve"]

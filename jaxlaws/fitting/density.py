@@ -137,16 +137,17 @@ def neighbours(of: Subject, value: np.ndarray) -> float:
     return float(np.clip(both / whole, 0.0, 0.95)) if whole > 0 else 0.0
 
 
-def curvature(of: Subject) -> tuple[np.ndarray, np.ndarray]:
+def curvature(of: Subject, *, exact: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Hessian of the objective at the fit, `(params, params)`, with `smoothed` costs, and each row's gradient, `(rows, params)`,
-    in coordinates."""
+    in coordinates. The `exact` Hessian is that of the costs as they are: of small changes of the rows at hand, not of the
+    rows that might have been."""
     with jax.enable_x64(True):
         hessian, along = jax.device_get(_curvature(of.law, of.layout, of.group.problem, of.center))
     _, residual = fitted(of)
     slope, bend = slopes(of, residual)
     live = of.weight > 0
     along = np.where(live[:, None], along, 0.0)
-    more = np.where(live, of.weight * (smoothed(of, residual) - bend), 0.0)
+    more = 0.0 * bend if exact else np.where(live, of.weight * (smoothed(of, residual) - bend), 0.0)
     return hessian + along.T @ (more[:, None] * along), np.where(live, of.weight * slope, 0.0)[:, None] * along
 
 

@@ -5,6 +5,8 @@
 | a fit and the rows it was fitted to    | `fit_chart(fit, runs)` -> an altair chart                |
 | rows that were held out as well        | `fit_chart(fit, runs, held)`                             |
 | what a planner says of sizes and data  | `sizes_chart(plan)`                                      |
+| laws compared on held-out rows         | `rollout_chart(comparison)`: errors against distance     |
+| the influence of runs                  | `influence_chart(influence)`: what hangs on which run    |
 | a chart that is to be a file           | `save(chart, path)`: .png, .svg, .pdf or .html           |
 | no idea whether altair is installed    | `ready()`, which raises a sentence where it is not       |
 
@@ -14,7 +16,9 @@ said below the title.
 
 from jaxlaws.plot._style import ready
 from jaxlaws.plot.chart import fit_chart
+from jaxlaws.plot.influence import influence_chart
+from jaxlaws.plot.rollout import rollout_chart
 from jaxlaws.plot.save import ENDINGS, save
 from jaxlaws.plot.sizes import sizes_chart
 
-__all__ = ["ENDINGS", "fit_chart", "ready", "save", "sizes_chart"]
+__all__ = ["ENDINGS", "fit_chart", "influence_chart", "ready", "rollout_chart", "save", "sizes_chart"]

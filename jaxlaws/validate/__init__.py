@@ -9,6 +9,7 @@
 | which of several laws, or settings of one, is to be trusted?   | `compare(laws, runs, folds)`, `candidate(law, ...)`|
 | what can no law predict?                                       | `noise(runs, law)`                                 |
 | what do residuals say; is the law refuted?                     | `diagnose(fit, runs)`                              |
+| which runs do parameters and decisions hang on?                | `influence(fit, runs, decision)`                   |
 | likelihood less a price for parameters                         | `criteria(fit, runs)`                              |
 | which rows say the same thing twice?                           | `repeats(runs, seen)`                              |
 
@@ -24,6 +25,7 @@ from jaxlaws.validate.compare import Comparison, Standing, compare
 from jaxlaws.validate.criteria import Criteria, criteria
 from jaxlaws.validate.diagnose import Diagnosis, diagnose
 from jaxlaws.validate.holdout import holdout
+from jaxlaws.validate.influence import Influence, influence
 from jaxlaws.validate.leave_out import leave_out
 from jaxlaws.validate.noise import Noise, noise
 from jaxlaws.validate.ranking import Ranking, rank
@@ -39,6 +41,7 @@ __all__ = [
     "Criteria",
     "Diagnosis",
     "Fold",
+    "Influence",
     "Noise",
     "Ranking",
     "Residuals",
@@ -49,6 +52,7 @@ __all__ = [
     "criteria",
     "diagnose",
     "holdout",
+    "influence",
     "leave_out",
     "noise",
     "rank",

@@ -62,7 +62,7 @@ def _verdict(one: Comparison, units: str, scored: int) -> str:
         text += " Fewer than 8 runs are scored: what differs from run to run is not in these shares."
     if one.winner is not None:
         return f"{text} {one.winner.name} wins."
-    tied = ", ".join(s.name for s in one.standings if s.tied)
+    tied = "; ".join(s.name for s in one.standings if s.tied)
     text += f" None wins: {tied} cannot be told apart here."
     if one.blend is not None:
         how = "Stacked" if one.blend.kind == "stacked" else "Their average"

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxlaws.errors import FitError, JaxlawsError
 from jaxlaws.fitting import Fit, Fits, fit
-from jaxlaws.fitting.assemble import columns_of, numeric_columns
+from jaxlaws.fitting.assemble import columns_of, numeric_columns, trunks
 from jaxlaws.fitting.predict import errors
 from jaxlaws.runs import Runs, read
 from jaxlaws.spec import Law, find
@@ -45,6 +45,8 @@ def candidate(law: Candidate | Law | str, *, name: str = "", where: str | None =
     for given in ("holdout", "rows"):
         if given in settings:
             raise FitError(f"`candidate({given}=...)` is no argument of `fit`; folds say what is held out.")
+    if not isinstance(settings.get("weights", "row"), str):
+        raise FitError('`candidate(weights=...)` must be "row", "run" or a column: folds fit parts of the table.')
     return Candidate(find(law), name, where, settings)
 
 
@@ -52,10 +54,10 @@ def candidate(law: Candidate | Law | str, *, name: str = "", where: str | None =
 class Assessment:
     """What a candidate said of rows that it had not seen.
 
-    `predicted` is `(folds, rows)`, NaN where a fold does not score a row; `scores` what `Fit.score` returns, one a fold,
-    None where the fit failed, and then `failures` says why; `unscored` counts rows that no prediction was made for: at step
-    0, or of a group that was not fitted. `reach` is scored over fitted, the largest value of each fold's cut quantity (or of
-    the input that goes furthest); above 1 is extrapolation.
+    `predicted` is `(folds, rows)`, NaN where a fold does not score a row; `distance` is how far each scored row lies beyond the
+    fitted ones: its value over the largest fitted one, of the quantity that was cut (or of the input that goes furthest).
+    `scores` has what `Fit.score` returns, one a fold, None where the fit failed, and then `failures` says why; `unscored`
+    counts rows that no prediction was made for: at step 0, or of a group that was not fitted.
     """
 
     candidate: Candidate
@@ -64,10 +66,16 @@ class Assessment:
     predicted: np.ndarray
     observed: np.ndarray
     run: np.ndarray
+    distance: np.ndarray
     scores: tuple[Mapping[str, Any] | None, ...]
     failures: tuple[str, ...]
-    reach: tuple[float, ...]
     unscored: tuple[int, ...]
+
+    @property
+    def reach(self) -> tuple[float, ...]:
+        """The largest distance of each fold; above 1 is extrapolation."""
+        scored = [d[f.score] for d, f in zip(self.distance, self.folds, strict=True)]
+        return tuple(float(d.max()) if len(d) else float("nan") for d in scored)
 
     def errors(self, metric: str = "mae") -> np.ndarray:
         """The metric of each fold `(folds,)`: the mean over runs where runs have several rows; NaN where the fit failed."""
@@ -92,10 +100,13 @@ def assess(law: Candidate | Law | str, runs: Any, folds: Fold | Sequence[Fold], 
     failures: list[str] = []
     unscored: list[int] = []
     predicted = np.full((len(folds), len(whole)), np.nan)
+    # Rows that no fold fits would weigh 0 in all of them.
+    ever = np.logical_or.reduce([f.fit for f in folds]) & chosen
+    rows_to_fit = whole.select(ever)
     scores: list[Mapping[str, Any] | None] = []
     for i, fold in enumerate(folds):
         try:
-            found = fitted(one, whole, fold.fit & chosen)
+            found = fitted(one, rows_to_fit, fold.fit[ever])
             said = predictions(found, whole)
             why = "" if np.isfinite(said[fold.score]).any() else "no finite prediction of a row to score."
         except JaxlawsError as error:
@@ -106,9 +117,9 @@ def assess(law: Candidate | Law | str, runs: Any, folds: Fold | Sequence[Fold], 
         unscored.append(int(fold.score.sum() - rows.sum()) if not why else 0)
         failures.append(why)
         scores.append(None if why else errors(predicted[i, rows], observed[rows], run[rows]))
-    reach = tuple(_reach(one.law, whole, fold) for fold in folds)
+    distance = np.stack([_distance(one.law, whole, fold) for fold in folds])
     return Assessment(
-        one, folds, tuple(fits), predicted, observed, run, tuple(scores), tuple(failures), reach, tuple(unscored)
+        one, folds, tuple(fits), predicted, observed, run, distance, tuple(scores), tuple(failures), tuple(unscored)
     )
 
 
@@ -130,9 +141,12 @@ def fitted(one: Candidate, runs: Runs, rows: np.ndarray) -> Fit | Fits:
 
 
 def predictions(found: Fit | Fits, runs: Runs) -> np.ndarray:
-    """Predictions for each row, by the fit of the row's own group; NaN where there is none."""
+    """Predictions for each row, by the fit of the row's own group; NaN where there is none.
+
+    A run that branches from a fitted one, row for row, has that one's shift, in a law with a shift for each run.
+    """
     if isinstance(found, Fit):
-        return found.predict(runs)
+        return found.predict(runs, branch_of=_branches(found, runs))
     out = np.full(len(runs), np.nan)
     for one in found.values():
         if one.status.failed:
@@ -141,8 +155,18 @@ def predictions(found: Fit | Fits, runs: Runs) -> np.ndarray:
         for column, value in zip(one.by, one.key, strict=True):
             mine &= (runs.frame[column] == value).to_numpy()
         if mine.any():
-            out[mine] = one.predict(runs.select(mine))
+            out[mine] = predictions(one, runs.select(mine))
     return out
+
+
+def _branches(found: Fit, runs: Runs) -> dict[str, str] | None:
+    """The fitted run whose trunk each run shares."""
+    if not found.labels:
+        return None
+    known = {run for labels in found.labels.values() for run in labels}
+    trunk = dict(zip(runs.names, trunks(runs, runs.names), strict=True))
+    fitted_of = {trunk[run]: run for run in runs.names if run in known}
+    return {run: fitted_of[t] for run, t in trunk.items() if t in fitted_of and run not in known}
 
 
 def _columns(one: Candidate, table: Runs) -> list[str]:
@@ -173,12 +197,16 @@ def _weights(weights: Any, runs: Runs, rows: np.ndarray) -> np.ndarray:
     return np.where(rows, runs.column(weights), 0.0)
 
 
-def _reach(law: Law, runs: Runs, fold: Fold) -> float:
+def _distance(law: Law, runs: Runs, fold: Fold) -> np.ndarray:
+    """How far each scored row lies beyond the fitted ones `(rows,)`: its value over the largest fitted, of the quantity that
+    was cut or of the input that goes furthest; NaN where there is none."""
+    out = np.full(len(runs), np.nan)
     names = [fold.along] if fold.along else [n for n in numeric_columns(law, observed=False) if n in runs.frame.columns]
-    ratios = []
+    furthest = 0.0
     for name in names:
         value = runs.column(name)
-        below, above = value[fold.fit], value[fold.score]
-        if len(below) and len(above) and below.max() > 0:
-            ratios.append(float(above.max() / below.max()))
-    return max(ratios, default=float("nan"))
+        largest = value[fold.fit].max(initial=0.0)
+        if largest > 0 and value[fold.score].max(initial=0.0) / largest > furthest:
+            furthest = float(value[fold.score].max() / largest)
+            out = np.where(fold.score, value / largest, np.nan)
+    return out
