@@ -59,7 +59,8 @@ def chinchilla_starts(count: int, seed: int = 0) -> np.ndarray:
 
 def resamples(rows: int, draws: int, seed: int = 0) -> np.ndarray:
     """How often each row was drawn: weights `(draws, rows)` of a bootstrap by row."""
-    return np.random.default_rng(seed).multinomial(rows, np.full(rows, 1.0 / rows), size=draws).astype(float)
+    chosen = np.random.default_rng(seed).integers(0, rows, size=(draws, rows))
+    return np.stack([np.bincount(row, minlength=rows) for row in chosen]).astype(float)
 
 
 # --- loss curves -------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """1000 bootstrap refits of the Chinchilla law, each to the objective that the best of all peers finds for its resample.
 
-Ours: `fitting.solve`, vmapped over how often each row was drawn, from the optimum of all rows, in float64. SciPy and
-optimistix refit the same resamples; `simple-scaling-laws` has a bootstrap and an objective of its own, so only its time counts.
+Ours: `uncertainty.bootstrap`, all of it: table, resamples, fits and statuses. SciPy and optimistix refit the same resamples from
+the same optimum; `simple-scaling-laws` has a bootstrap and an objective of its own, so only its time counts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks._harness import Aim, Report, Row, apart, ratio, row
 from benchmarks._peers import peer
 
 DRAWS = 1000
-TRIPS = 40
+TRIPS = 11  # evaluations of the law that a resample takes, about
 OPTIMUM = {"E": 1.8172355, "A": 477.84171, "B": 2143.86379, "alpha": 0.347312658, "beta": 0.367182617}
 PUBLISHED = {"A": (285, 744), "alpha": (0.317, 0.373), "beta": (0.331, 0.415), "E": (1.769, 1.871)}
 SHORT = 1e-6  # a draw falls short when its objective is so much above the best, relatively
@@ -30,7 +30,7 @@ def report(*, quick: bool) -> Report:
     weights = _problems.resamples(len(at["loss"]), draws)
     got = apart("bootstrap:ours", draws=draws, repeats=2 if quick else 7)
     ours = row(
-        "jaxlaws fitting.solve, vmapped",
+        "jaxlaws uncertainty.bootstrap",
         got,
         count=draws,
         claimed=DRAWS,
@@ -102,26 +102,17 @@ def ours(draws: int, repeats: int) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
-    from jaxlaws import catalogue, fitting, levenberg_marquardt
+    import jaxlaws
 
-    law = catalogue["chinchilla"]
-    at = _problems.points()
-    weights = _problems.resamples(len(at["loss"]), draws)
-    start = np.array([[OPTIMUM[k] for k in law.params]])
+    runs = jaxlaws.published("chinchilla_epoch")
+    one = jaxlaws.fit("chinchilla", runs)
+    found, got = timed(lambda: jaxlaws.bootstrap(one, runs, by="row", resamples=draws, seed=0), repeats=repeats)
+    law = one.law
     with jax.enable_x64(True):
-        inputs = {k: jnp.asarray(at[k]) for k in ("N", "D")}
-        observed = jnp.asarray(at["loss"])
-
-        def refit(weight: Any) -> Any:
-            solver = levenberg_marquardt(trips=TRIPS, polish=0)
-            return fitting.solve(law, inputs, observed, weights=weight, starts=start, solver=solver).params
-
-        solve = jax.jit(jax.vmap(refit))
-        given = jnp.asarray(weights)
-        found, got = timed(lambda: solve(given), repeats=repeats)
-        one = floor.elementary(lambda x: jnp.log(law.fn(**inputs, **x)), dict.fromkeys(law.params, 1.0))
-    params = np.stack([np.asarray(found[k]) for k in _problems.CHINCHILLA], axis=1)
+        inputs = {k: jnp.asarray(runs.column(k)) for k in ("N", "D")}
+        each = floor.elementary(lambda x: jnp.log(law.fn(**inputs, **x)), dict.fromkeys(law.params, 1.0))
+    params = np.stack([found.params[k] for k in _problems.CHINCHILLA], axis=1)
     return got | {
         "params": params.tolist(),
-        "counts": {k: n * (TRIPS + 1) * draws for k, n in one.items()},
+        "counts": {k: n * TRIPS * draws for k, n in each.items()},
     }

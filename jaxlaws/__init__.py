@@ -19,9 +19,10 @@ from jaxlaws.solvers import descent, levenberg_marquardt
 from jaxlaws.spec import Law, catalogue, exponent, fixed, formula, law, positive, quantity, real
 
 if TYPE_CHECKING:
-    from jaxlaws import fitting
+    from jaxlaws import fitting, uncertainty
     from jaxlaws.fitting import Fit, Fits, fit, load, predict
     from jaxlaws.runs import Runs, published, read, shipped
+    from jaxlaws.uncertainty import bootstrap
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ _LATER = {
     "fit": "fitting",
     "load": "fitting",
     "predict": "fitting",
+    "bootstrap": "uncertainty",
     "Runs": "runs",
     "published": "runs",
     "read": "runs",
@@ -42,8 +44,8 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     import importlib
 
-    if name == "fitting":
-        return importlib.import_module("jaxlaws.fitting")
+    if name in ("fitting", "uncertainty"):
+        return importlib.import_module(f"jaxlaws.{name}")
     if name in _LATER:
         return getattr(importlib.import_module(f"jaxlaws.{_LATER[name]}"), name)
     raise AttributeError(f"module 'jaxlaws' has no attribute {name!r}")
@@ -60,6 +62,7 @@ __all__ = [
     "JaxlawsError",
     "Law",
     "Runs",
+    "bootstrap",
     "catalogue",
     "descent",
     "exponent",
@@ -83,4 +86,5 @@ __all__ = [
     "schedules",
     "shipped",
     "solvers",
+    "uncertainty",
 ]

@@ -25,11 +25,11 @@ from jaxlaws.fitting.problem import Layout, pack, residuals_of
 from jaxlaws.fitting.result import Fit, Value
 from jaxlaws.objectives import Normal, Objective, link, parse
 from jaxlaws.runs import read
-from jaxlaws.solvers import Batched, Minimum, Status, frozen, levenberg_marquardt
+from jaxlaws.solvers import Batched, Status, frozen, levenberg_marquardt
 from jaxlaws.spec import Law
 
-CELLS = 1 << 16  # numbers in the derivatives of a block of variations: what fits a core's cache
-DONE = 1e-9  # share of the objective that a step may still promise at a minimum
+CELLS = 1 << 17  # numbers in the derivatives of a block of variations: what fits a core's cache
+DONE = 1e-8  # share of the objective that a step may still promise at a minimum: far below what any interval shows
 STALLED = 1e-6
 
 
@@ -235,7 +235,7 @@ def solved(
     weight: Draw | None = None,
     observed: Draw | None = None,
     held: np.ndarray | None = None,
-    trips: Sequence[int] = (10, 40, 120),
+    trips: Sequence[int] = (8, 4, 8, 24, 120),
 ) -> Solved:
     """Minimum of each variation from its own start `(draws, params)` in coordinates.
 
@@ -249,9 +249,19 @@ def solved(
     return _judged(of, found, held)
 
 
+@dataclass(frozen=True)
+class _Minima:
+    """NumPy, with a leading axis of variations; `normal` is the curvature that costs really have."""
+
+    x: np.ndarray
+    objective: np.ndarray
+    gradient: np.ndarray
+    normal: np.ndarray
+
+
 def _rounds(
     of: Subject, starts: np.ndarray, weight: Any, observed: Any, held: np.ndarray, trips: Sequence[int]
-) -> Minimum:
+) -> _Minima:
     every = np.arange(len(starts))
     found = _blocks(of, starts, weight, observed, held, trips[0], every)
     for more in trips[1:]:
@@ -260,27 +270,33 @@ def _rounds(
             break
         again = _blocks(of, found.x, weight, observed, held, more, left)
         better = again.objective <= found.objective[left]
-        for name in ("x", "objective", "gradient", "normal", "curved", "damping"):
-            getattr(found, name)[left[better]] = getattr(again, name)[better]
+        for leaf, new in zip(_leaves(found), _leaves(again), strict=True):
+            leaf[left[better]] = new[better]
     return found
 
 
+def _leaves(minima: _Minima) -> tuple[np.ndarray, ...]:
+    return minima.x, minima.objective, minima.gradient, minima.normal
+
+
 def _blocks(
-    of: Subject, starts: Any, weight: Any, observed: Any, held: np.ndarray, trips: int, which: np.ndarray
-) -> Minimum:
+    of: Subject, starts: np.ndarray, weight: Any, observed: Any, held: np.ndarray, trips: int, which: np.ndarray
+) -> _Minima:
     """Minima of the variations `which`, a fixed number of them after another, on all cores."""
     size = block(of)
     parts = [which[i : i + size] for i in range(0, len(which), size)]
+    problem = jax.device_put(of.group.problem)
+    own = jax.device_put([np.broadcast_to(v, (size, len(v))) for v in (of.weight, of.observed)])
 
     def one(part: np.ndarray) -> Any:
         full = np.concatenate([part, np.repeat(part[-1:], size - len(part))])
-        told = np.broadcast_to(of.weight, (size, len(of.weight))) if weight is None else weight(full)
-        seen = np.broadcast_to(of.observed, (size, len(of.observed))) if observed is None else observed(full)
-        found = _solve(of.law, of.layout, of.group.problem, trips, told.T, seen.T, held[full], starts[full])
-        return jax.tree.map(lambda leaf: np.array(leaf[: len(part)]), jax.device_get(found))
+        told = own[0] if weight is None else weight(full)
+        seen = own[1] if observed is None else observed(full)
+        found = _solve(of.law, of.layout, problem, trips, told, seen, held[full], starts[full])
+        return [np.asarray(leaf)[: len(part)] for leaf in jax.device_get(found)]
 
     done = _in_threads(one, parts)
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *done)
+    return _Minima(*(np.concatenate(leaves) for leaves in zip(*done, strict=True)))
 
 
 def block(of: Subject) -> int:
@@ -293,8 +309,8 @@ def block(of: Subject) -> int:
 @partial(jax.jit, static_argnums=(0, 1))
 def _solve(
     law: Law, layout: Layout, problem: Problem, trips: Any, weight: Any, observed: Any, held: Any, starts: Any
-) -> Minimum:
-    residuals = _residuals(law, layout, problem, weight, observed)
+) -> tuple[Any, ...]:
+    residuals = _residuals(law, layout, problem, weight.T, observed.T)
     stays, there = held.T, starts.T
 
     def part(x: Sequence[Any]) -> tuple[Any, ...]:
@@ -302,9 +318,13 @@ def _solve(
 
     inner, extra = residuals.inner, residuals.extra
     some = dataclasses.replace(
-        residuals, inner=lambda x: inner(part(x)), extra=None if extra is None else lambda x: extra(part(x))
+        residuals,
+        inner=lambda x: inner(part(x)),
+        extra=None if extra is None else lambda x: extra(part(x)),
+        near=True,
     )
-    return levenberg_marquardt().run_many(some, starts, problem.low, problem.high, trips=trips)
+    found = levenberg_marquardt().run_many(some, starts, problem.low, problem.high, trips=trips)
+    return found.x, found.objective, found.gradient, found.normal
 
 
 def _residuals(law: Law, layout: Layout, problem: Problem, weight: Any, observed: Any) -> Batched:
@@ -358,7 +378,7 @@ def normal_matrix(of: Subject) -> np.ndarray:
     return np.asarray(found.normal[0])
 
 
-def _promise(of: Subject, found: Minimum, held: np.ndarray) -> np.ndarray:
+def _promise(of: Subject, found: _Minima, held: np.ndarray) -> np.ndarray:
     """Share of each objective that one more step promises to remove."""
     keep = ~(frozen(found.x, found.gradient, of.low, of.high) | held)
     unit, diagonal = _unit(found.normal, keep)
@@ -374,7 +394,7 @@ def _promise(of: Subject, found: Minimum, held: np.ndarray) -> np.ndarray:
     )  # what is not finite cannot be helped by more steps
 
 
-def _unit(normal: Any, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _unit(normal: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Matrices with a unit diagonal over the kept coordinates, the identity elsewhere, and the diagonals."""
     diagonal = np.einsum("dii->di", normal)
     diagonal = np.where(diagonal > 0, diagonal, 1.0)
@@ -384,7 +404,7 @@ def _unit(normal: Any, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(eye > 0, np.where(keep[:, :, None] & (unit <= 0), 0.0, 1.0), unit), diagonal
 
 
-def _judged(of: Subject, found: Minimum, held: np.ndarray) -> Solved:
+def _judged(of: Subject, found: _Minima, held: np.ndarray) -> Solved:
     stuck = frozen(found.x, found.gradient, of.low, of.high) & ~held
     keep = ~(stuck | held)
     unit, _ = _unit(found.normal, keep)
@@ -395,4 +415,4 @@ def _judged(of: Subject, found: Minimum, held: np.ndarray) -> Solved:
     status = np.where(left > STALLED, int(Status.stalled), status)
     status = np.where(value[:, 0] * CONDITION <= value[:, -1], int(Status.rank_deficient), status)
     status = np.where(sound, status, int(Status.non_finite))
-    return Solved(np.asarray(found.x), np.asarray(found.objective), status, left)
+    return Solved(found.x, found.objective, status, left)

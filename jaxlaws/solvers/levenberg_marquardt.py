@@ -18,6 +18,8 @@ from jaxlaws.solvers._sparse import sparse_columns
 Residuals = Callable[[tuple[Any, ...]], Any]
 
 _FIRST_DAMPING = 1e-2
+_NEAR_DAMPING = 1e-3
+_LEAST = 1e-2  # of a row's Gauss-Newton curvature, so that no direction is without any
 _NEAR = 1e-6  # damping below which a search is near its minimum
 _UNROLLED = 24  # beyond so many coordinates one jvp each would take too long to compile
 
@@ -46,7 +48,8 @@ class Batched:
     Starts side by side in memory are what vector units want: sums over rows then need no shuffling. In two parts:
     `inner`, and an elementwise `outer` whose slope all derivatives share. `extra` gives further rows. Called with a
     tuple of scalars it gives `(rows,)`. `stored` is as in `columns`, for `inner`; `share` takes inner values to how much
-    of each row's Gauss-Newton curvature its cost really has, from 0 to 1.
+    of each row's Gauss-Newton curvature its cost really has, from 0 to 1. `near` says that searches begin near their
+    minimum: steps go by that curvature from the first on.
     """
 
     inner: Residuals
@@ -54,6 +57,7 @@ class Batched:
     extra: Residuals | None = None
     stored: bool = False
     share: Callable[[Any], Any] | None = None
+    near: bool = False
 
     def many(self, x: tuple[Any, ...]) -> Any:
         rows = self.outer(self.inner(x))
@@ -137,6 +141,8 @@ class LevenbergMarquardt:
         # residuals once, which halves the time to compile it.
         length = 1 + (self.trips if trips is None else trips)
         first = _nowhere(jnp.clip(starts.T, low, high))
+        if isinstance(residuals, Batched) and residuals.near:
+            first = dataclasses.replace(first, damping=jnp.full(count, _NEAR_DAMPING, starts.dtype))
         found, _ = jax.lax.fori_loop(0, length, trip, (first, jnp.full(count, 2.0, starts.dtype)))
         return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, -1, 0), found)
 
@@ -170,8 +176,13 @@ def _evaluate(residuals: Residuals, x: Float[Array, "params starts"], damping: A
     """As `evaluate`, for many starts in the last axis of all arrays."""
     value, slopes, share = derivatives(residuals, x)
     gradient = jnp.stack([jnp.sum(column * value, axis=0) for column in slopes])
-    normal = _products(slopes, slopes)
-    curved = normal if share is None else _products([share * column for column in slopes], slopes)
+    if share is None:
+        normal = curved = _products(slopes, slopes)
+    elif isinstance(residuals, Batched) and residuals.near:
+        normal = curved = _products([jnp.maximum(share, _LEAST) * column for column in slopes], slopes)
+    else:
+        normal = _products(slopes, slopes)
+        curved = _products([share * column for column in slopes], slopes)
     return Minimum(
         x=x,
         objective=0.5 * jnp.sum(value * value, axis=0),

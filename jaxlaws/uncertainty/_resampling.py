@@ -58,7 +58,8 @@ def labels(of: Subject, units: Units) -> tuple[str, ...]:
 
 def counts(of: Units, draws: int, rng: np.random.Generator) -> np.ndarray:
     """How often each unit is drawn, `(draws, units)`."""
-    return rng.multinomial(of.count, np.full(of.count, 1.0 / of.count), size=draws).astype(np.uint16)
+    drawn = rng.integers(0, of.count, size=(draws, of.count)) + of.count * np.arange(draws)[:, None]
+    return np.bincount(drawn.ravel(), minlength=draws * of.count).reshape(draws, of.count).astype(np.uint16)
 
 
 def blocks(of: Subject, length: int, draws: int, rng: np.random.Generator) -> np.ndarray:
