@@ -5,6 +5,7 @@
 | a fit and the rows it was fitted to    | `fit_chart(fit, runs)` -> an altair chart                |
 | rows that were held out as well        | `fit_chart(fit, runs, held)`                             |
 | what a planner says of sizes and data  | `sizes_chart(plan)`                                      |
+| what it says of rate and batch         | `basin_chart(rates)`, `batch_chart(batches)`             |
 | laws compared on held-out rows         | `rollout_chart(comparison)`: errors against distance     |
 | the influence of runs                  | `influence_chart(influence)`: what hangs on which run    |
 | a chart that is to be a file           | `save(chart, path)`: .png, .svg, .pdf or .html           |
@@ -17,8 +18,19 @@ said below the title.
 from jaxlaws.plot._style import ready
 from jaxlaws.plot.chart import fit_chart
 from jaxlaws.plot.influence import influence_chart
+from jaxlaws.plot.rates import basin_chart, batch_chart
 from jaxlaws.plot.rollout import rollout_chart
 from jaxlaws.plot.save import ENDINGS, save
 from jaxlaws.plot.sizes import sizes_chart
 
-__all__ = ["ENDINGS", "fit_chart", "influence_chart", "ready", "rollout_chart", "save", "sizes_chart"]
+__all__ = [
+    "ENDINGS",
+    "basin_chart",
+    "batch_chart",
+    "fit_chart",
+    "influence_chart",
+    "ready",
+    "rollout_chart",
+    "save",
+    "sizes_chart",
+]
