@@ -31,8 +31,8 @@ def main(arguments: list[str]) -> int:
             one = compare(laws, table, fold, told=lambda text, name=name: print(f"{name}: {text}", file=sys.stderr))
             print(f"{name}\n{one}\n", flush=True)
             found[name] = told(one)
-        document = summed(found)
-        (RESULTS / f"criteria-{kind}.json").write_text(json.dumps(document, indent=1) + "\n")
+            document = summed(found)
+            (RESULTS / f"criteria-{kind}.json").write_text(json.dumps(document, indent=1) + "\n")
         print(json.dumps({k: document[k] for k in ("correlation", "regret")}, indent=1))
     return 0
 
@@ -92,12 +92,14 @@ def _held(table: Any, expression: str) -> tuple[Any, Fold]:
 def curves() -> dict[str, tuple[list[Candidate], Any, Fold]]:
     """Whole curves: three schedules fitted, the others held out."""
     laws = [
-        candidate("lr_annealing", starts=16),
-        candidate("multi_power", starts=8),
-        candidate("fsl_practical", starts=16),
-        candidate("progress_noise", weights="run"),
-        candidate("progress_noise", name="progress_noise, run shift", weights="run", free=("m", "d")),
-        candidate("progress_noise", name="progress_noise, p = q = 1", weights="run", fix={"p": 1.0, "q": 1.0}),
+        candidate("lr_annealing", starts=8),
+        candidate("multi_power", starts=4),
+        candidate("fsl_practical", starts=8),
+        candidate("progress_noise", weights="run", starts=8),
+        candidate("progress_noise", name="progress_noise, run shift", weights="run", starts=8, free=("m", "d")),
+        candidate(
+            "progress_noise", name="progress_noise, p = q = 1", weights="run", starts=8, fix={"p": 1.0, "q": 1.0}
+        ),
     ]
     out = {}
     train = '(schedule in ["cosine_24000", "constant_24000", "wsdcon_9"]) and step < 24000'
@@ -107,7 +109,7 @@ def curves() -> dict[str, tuple[list[Candidate], Any, Fold]]:
         out[f"mpl_curves {size}"] = (laws, table, holdout(table, test, where=train))
     whole = published("lr_schedules").where("N == 123587328")
     whole = whole.select(whole.frame["val_loss"].notna().to_numpy())
-    for peak in ("0.0005", "0.001", "0.002"):
+    for peak in ("0.001", "0.0005", "0.002"):
         table = whole.where(f"peak == {peak}")
         run = table.frame["run"].astype(str)
         cosine = run.str.startswith("cos-10") & run.str.contains("iter25000")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxlaws.errors import FitError, JaxlawsError
-from jaxlaws.fitting import Fit, Fits, fit
+from jaxlaws.fitting import Fit, Fits, fit, fit_pooled
 from jaxlaws.fitting.assemble import columns_of, numeric_columns, trunks
 from jaxlaws.fitting.predict import errors
 from jaxlaws.runs import Runs, read
@@ -38,7 +38,7 @@ def candidate(law: Candidate | Law | str, *, name: str = "", where: str | None =
     """A law to compare, by name or value, with its own settings: `candidate("chinchilla", weights="run")`.
 
     `settings` are arguments of `fit`, such as `objective`, `weights` ("row", "run" or a column), `priors`, `fix`, `free`,
-    `by` with `share`, `starts`.
+    `by` with `share`, `starts`; or of `fit_pooled`: `by` with `pool`.
     """
     if isinstance(law, Candidate):
         return law
@@ -136,7 +136,7 @@ def fitted(one: Candidate, runs: Runs, rows: np.ndarray) -> Fit | Fits:
         keys = runs.frame[[by] if isinstance(by, str) else list(by)].astype(str).agg("|".join, axis=1)
         alive = keys.isin(set(keys[rows])).to_numpy()
         runs, weights = runs.select(alive), weights[alive]
-    found = fit(one.law, runs, weights=weights, **given)
+    found = (fit_pooled if "pool" in given else fit)(one.law, runs, weights=weights, **given)
     return dataclasses.replace(found, where=one.where or "") if isinstance(found, Fit) else found
 
 
