@@ -3,6 +3,7 @@
 | you have                                                      | use                                             |
 |---------------------------------------------------------------|-------------------------------------------------|
 | a file, a folder, an address or a table in memory             | `read`                                          |
+| the same, larger than memory                                  | `stream`: tables of so many whole runs          |
 | the name of somebody's public data                            | `published`, or `read("published:NAME")`        |
 | nothing yet                                                   | `shipped`, or `read("shipped:tiny_transformers")`|
 | a program to try on many runs whose truth is known            | `generate`, `write_generated`                   |
@@ -22,6 +23,7 @@ from jaxlaws.runs.rates import RateOptions, Rates
 from jaxlaws.runs.read import read
 from jaxlaws.runs.shipped import shipped
 from jaxlaws.runs.split import split
+from jaxlaws.runs.stream import stream
 from jaxlaws.runs.table import Runs
 
 __all__ = [
@@ -36,5 +38,6 @@ __all__ = [
     "read",
     "shipped",
     "split",
+    "stream",
     "write_generated",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jaxlaws.errors import TableError
@@ -52,24 +52,41 @@ def read(
     options: dict[str, Any] = {"columns": columns, "units": units, "policies": policies, "schedules": schedules}
     options |= {"warmup": warmup, "lr_after_step": lr_after_step, "query": query, "stitch": stitch}
     ready = source if isinstance(source, Runs) else _by_name(source)
-    runs = _loaded(source, options) if ready is None else _given(ready, options)
-    return runs.stitched() if options["stitch"] else runs
+    return _loaded(source, options) if ready is None else _given(ready, options)
 
 
-def _loaded(source: Any, options: dict[str, Any]) -> Runs:
+@dataclass(frozen=True)
+class Settled:
+    """What a caller and the file beside a table say of it: to the reader, and to the door."""
+
+    query: str | None
+    damaged: str
+    rates: RateOptions
+    options: Mapping[str, Any]
+    findings: tuple[Finding, ...] = ()
+    stitch: bool = False
+
+
+def settled(source: Any, options: Mapping[str, Any]) -> Settled:
+    """A caller's options with what the file beside the table says put under them."""
     findings: tuple[Finding, ...] = ()
     if isinstance(source, str | os.PathLike) and (found := beside(os.fspath(source))):
         place, said = found
-        options |= over(said, options)
+        options = over(said, options)
         findings = (Finding("source", "keep", 0, (), (), f"{place} says how the table is read: {', '.join(said)}."),)
     damaged = resolved(options["policies"] or {})["damaged"]
-    frame, name, stem, part = load(source, query=options["query"], damaged=damaged)
-    told = {key: options[key] for key in ("columns", "units", "policies", "schedules")}
     rates = RateOptions(warmup_option(options["warmup"]), bool(options["lr_after_step"]))
+    door = {key: options[key] for key in ("columns", "units", "policies", "schedules")}
+    return Settled(options["query"], damaged, rates, door, findings, bool(options["stitch"]))
+
+
+def _loaded(source: Any, options: Mapping[str, Any]) -> Runs:
+    told = settled(source, options)
+    frame, name, stem, part = load(source, query=told.query, damaged=told.damaged)
     nans = part.nans if part.sparse else None
-    return admit(
-        frame, name, stem=stem, rate_options=rates, findings=(*findings, *part.findings), logged_nans=nans, **told
-    )
+    findings = (*told.findings, *part.findings)
+    runs = admit(frame, name, stem=stem, rate_options=told.rates, findings=findings, logged_nans=nans, **told.options)
+    return runs.stitched() if told.stitch else runs
 
 
 def _given(ready: Runs, options: Mapping[str, Any]) -> Runs:
@@ -77,7 +94,8 @@ def _given(ready: Runs, options: Mapping[str, Any]) -> Runs:
         raise TableError(f"{ready.source}: `--query` is for databases; choose rows of this table with `--where`.")
     told = {key: options[key] for key in ("columns", "units", "policies", "schedules")}
     rates = RateOptions(warmup_option(options["warmup"]), bool(options["lr_after_step"]))
-    return ready if not any(told.values()) and rates == RateOptions() else _again(ready, rates, told)
+    runs = ready if not any(told.values()) and rates == RateOptions() else _again(ready, rates, told)
+    return runs.stitched() if options["stitch"] else runs
 
 
 def _by_name(source: Any) -> Runs | None:

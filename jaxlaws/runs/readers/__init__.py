@@ -46,7 +46,7 @@ from jaxlaws.runs.readers._parts import Part, Told, joined
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["KNOWN", "Loaded", "Part", "load", "stream"]
+__all__ = ["KNOWN", "Loaded", "Part", "load", "shown", "stem", "stream"]
 
 _JSON = Format(json_lines.read, json_lines.stream)
 _PARQUET = Format(parquet.read, parquet.stream)

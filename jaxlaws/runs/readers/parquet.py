@@ -63,7 +63,7 @@ def read_folder(path: str, files: Any, *, whole: bool) -> Iterator[Part]:
     elif whole:
         yield _part(table.to_table(), path)
     else:
-        for batch in table.to_batches(batch_size=ROWS):
+        for batch in table.to_batches(batch_size=ROWS, batch_readahead=2, fragment_readahead=1):
             if batch.num_rows:
                 yield _part(pa.Table.from_batches([batch]), path)
 
