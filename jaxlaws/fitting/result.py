@@ -18,6 +18,7 @@ from jaxlaws.solvers import Status
 from jaxlaws.spec import Law, catalogue, formula
 
 if TYPE_CHECKING:
+    from jaxlaws.fitting.density import LogDensity
     from jaxlaws.runs import Runs
 
 FORMAT = 1
@@ -84,6 +85,12 @@ class Fit:
         from jaxlaws.fitting.predict import score
 
         return score(self, runs, branch_of=branch_of)
+
+    def logdensity(self, runs: Any, **more: Any) -> LogDensity:
+        """Log density of the free parameters on the fitted rows, a pure function for samplers; see `LogDensity`."""
+        from jaxlaws.fitting.density import logdensity
+
+        return logdensity(self, runs, **more)
 
     def reach(self, **inputs: Any) -> dict[str, float]:
         """How far out inputs lie: target / largest fitted, by input. Above 1 is extrapolation."""
