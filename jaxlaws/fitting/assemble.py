@@ -19,6 +19,7 @@ from jaxlaws.spec import Law
 if TYPE_CHECKING:
     import pandas as pd
 
+NOISE = ("std", "sd", "se", "sigma", "stderr", "variance", "var")  # columns of these names are no weights
 BINS = 512  # a curve logged at more points is averaged into at most so many
 
 
@@ -222,7 +223,20 @@ def _row_weights(runs: Runs, weights: str, run: np.ndarray) -> np.ndarray:
     given = runs.column(weights)
     if not np.isfinite(given).all() or (given < 0).any() or given.sum() == 0:
         raise FitError("`fit(weights=...)` must be finite and at least 0, not all 0.")
+    if weights in NOISE or ("std" in runs.frame.columns and _rise_together(given, runs.column("std"))):
+        name = f"column `{weights}`" if weights in runs.frame.columns and weights in NOISE else "they grow with `std`"
+        raise FitError(
+            f"{runs.source}: the weights look inverted ({name}): a row that is less certain must weigh less; give 1/std^2."
+        )
     return given
+
+
+def _rise_together(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two columns that vary are all but in the same order."""
+    if len(one) < 4 or np.ptp(one) == 0 or not np.isfinite(other).all() or np.ptp(other) == 0:
+        return False
+    first, second = (np.unique(v, return_inverse=True)[1] for v in (one, other))
+    return bool(np.corrcoef(first, second)[0, 1] > 0.9)
 
 
 def _copies(
