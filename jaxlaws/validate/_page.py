@@ -80,7 +80,11 @@ def _criteria(one: Comparison) -> list[str]:
     if told.regret:
         rows.append(["error of its pick / lowest", *(_share(told.regret.get(c)) for c in names)])
     lines = _table(rows)
-    if told.correlation:
+    if not told.correlation:
+        lines += _wrapped(
+            f"What these criteria are worth for such laws has not been measured here: `{told.command}` does."
+        )
+    else:
         laws = ", ".join(told.laws)
         lines += _wrapped(
             f"Rank correlations are those of each criterion with errors on test curves or larger models, over {laws}, measured "

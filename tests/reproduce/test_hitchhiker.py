@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jaxlaws import fit, published
+from jaxlaws.fitting import values_from
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,22 @@ def test_checkpoints_of_the_second_half_predict_no_worse_than_ends_alone(ladder,
     assert ends == pytest.approx(0.68, abs=0.02)
     assert later == pytest.approx(0.56, abs=0.02)
     assert later < ends
+
+
+def test_borrowed_exponents_predict_the_largest_runs(ladder, by_ends):
+    # Their rule 7: exponents of another family and the rest fitted can work. Their rule 4: below 4 % is a tie.
+    small, held = ladder
+    ends = small[small["done"] == 1.0]
+    borrowed = fit("chinchilla", ends, fix=values_from("chinchilla", "besiroglu", ["alpha", "beta"]), starts=64)
+    assert borrowed.fixed == ("alpha", "beta")
+    assert are(borrowed, held) == pytest.approx(1.52, abs=0.03)
+    assert are(by_ends, held) < 1.0
+
+
+def test_reach_is_the_target_over_the_largest_fitted_model(ladder, by_ends):
+    # Their rule 6: report target over largest fitted.
+    _, held = ladder
+    assert by_ends.reach(N=held["N"].to_numpy())["N"] == pytest.approx(1.687, abs=1e-3)
 
 
 def test_early_training_spoils_a_fit(ladder, by_ends):
