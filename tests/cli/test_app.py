@@ -47,7 +47,7 @@ def test_each_command_has_help(jaxlaws, command):
 
 def test_help_of_fit_offers_only_what_there_is(jaxlaws):
     done = jaxlaws("fit", "--help")
-    assert "--holdout" in done.out and "--bootstrap" not in done.out
+    assert "--holdout" in done.out and "--bootstrap" in done.out
 
 
 def test_the_version_is_one_line(jaxlaws):
