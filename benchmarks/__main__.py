@@ -12,7 +12,17 @@ from pathlib import Path
 
 from benchmarks import _harness, _peers
 
-NAMES = ("floor", "chinchilla_starts", "bootstrap", "coverage", "first_fit", "many_curves", "multi_power", "growth")
+NAMES = (
+    "floor",
+    "chinchilla_starts",
+    "bootstrap",
+    "coverage",
+    "first_fit",
+    "many_curves",
+    "multi_power",
+    "growth",
+    "extrapolation",
+)
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ constants.
 |--------------------------------------------------|------------------------------------------------------------------|
 | final losses of models of several sizes and data | `chinchilla`, `kaplan_nd`, `overtraining`, `skaling`             |
 | one quantity only                                | `power`, `power_plus_constant`, `rising_power`                   |
-| whole loss curves and their learning rates       | `progress_noise`, `multi_power`, `lr_annealing`, `fsl_practical` |
+| whole loss curves and their learning rates       | `limited_progress`, `progress_noise`, `multi_power`, `lr_annealing` |
 | validation losses and downstream errors          | `error_from_loss`, `sigmoid`                                     |
 | sweeps over learning rate and batch              | `step_law`, `step_law_batch`, `lr_batch_basin`                   |
 | training in few bits, or in floating point       | `precision_train`, `fp_quant`, `fp4_eff`                         |
@@ -82,6 +82,7 @@ from jaxlaws.laws.kaplan import (
     kaplan_steps,
 )
 from jaxlaws.laws.kaplan_training import kaplan_bcrit, kaplan_ns, kaplan_smin, su_traj
+from jaxlaws.laws.limited_progress import limited_progress
 from jaxlaws.laws.lr_annealing import cpt_annealing, lr_annealing, lr_annealing_n
 from jaxlaws.laws.minicpm import minicpm_bs, minicpm_nd
 from jaxlaws.laws.mixtures import (

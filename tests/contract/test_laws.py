@@ -20,7 +20,7 @@ import pytest
 import jaxlaws
 from jaxlaws import Law, formula, huber
 from jaxlaws.fitting import solve
-from jaxlaws.fitting.engine import Plan, Problem, layout_of, limits, search_groups, starting_points
+from jaxlaws.fitting.engine import Plan, Problem, _search_groups_plainly, layout_of, limits, search, starting_points
 from jaxlaws.fitting.problem import Data
 from jaxlaws.solvers import Rung, Status, levenberg_marquardt
 
@@ -132,7 +132,7 @@ RIDGES = {
 
 
 # The compiled search of `fit`, in a program that takes half as long to compile.
-searched = jax.jit(search_groups.__wrapped__, static_argnums=0, compiler_options=QUICK)
+searched = jax.jit(search, static_argnums=0, compiler_options=QUICK)
 
 
 def grouped(problem: Problem, starts: np.ndarray) -> tuple[Problem, np.ndarray]:
@@ -257,9 +257,9 @@ def test_another_delta_compiles_nothing_in_fit(compilations):
     noise = 1.0 + 1e-3 * np.sin(np.arange(16.0))  # without any, a search is never done and `fit` adds rungs
     table = pd.DataFrame({"x": x, "loss": 8.0 * x**-0.1 * noise})
     first = jaxlaws.fit(power, table, starts=8)
-    held, count = search_groups._cache_size(), len(compilations)
+    held, count = _search_groups_plainly._cache_size(), len(compilations)
     second = jaxlaws.fit(power, table, starts=8, objective=huber(5e-3))
-    assert search_groups._cache_size() == held
+    assert _search_groups_plainly._cache_size() == held
     assert len(compilations) == count
     assert second.objective != first.objective
 
@@ -269,7 +269,7 @@ def test_law_is_traced_as_often_for_one_start_as_for_many(law):
     def traces(starts: int) -> int:
         case = recovery.__wrapped__(law, starts)
         with jax.enable_x64(True):
-            jax.eval_shape(functools.partial(search_groups.__wrapped__, case.plan), *grouped(case.problem, case.starts))
+            jax.eval_shape(functools.partial(search, case.plan), *grouped(case.problem, case.starts))
         return case.traced[0]
 
     assert 0 < traces(1) == traces(64)

@@ -1,0 +1,163 @@
+"""How far out do curve laws hold? Public runs are fitted and others predicted; `docs/extrapolation.md` reads the table."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks import _curve_cases, _harness
+from benchmarks._curve_cases import Case
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from jaxlaws.fitting import Fit, Fits
+
+SHIFT = ("m", "d")
+# What is fitted, by the name in the table: law, and what is freed. The shift is for runs of one peak.
+LAWS = {
+    "multi_power": ("multi_power", ()),
+    "lr_annealing": ("lr_annealing:warmup=counted", ("lam",)),
+    "progress_noise": ("progress_noise", ()),
+    "progress_noise, shift": ("progress_noise", SHIFT),
+    "limited_progress": ("limited_progress", ()),
+    "limited_progress, shift": ("limited_progress", SHIFT),
+}
+CHOSEN = {"two peaks": "limited_progress"}  # elsewhere the shifted one
+AVERAGED = ("progress_noise", "limited_progress")  # with the shift where the peak is one
+GROUPS = ("mpl 25M", "mpl 100M", "one peak", "no cooldown", "two peaks")
+STARTS, TRIPS, BINS = 8, 40, 64  # enough for these laws; what is predicted is every row
+
+AIMS = {"mpl 25M": 0.0025, "mpl 100M": 0.0021}
+# Of the error of progress_noise, which has the shift where the peak is one.
+RATIOS = {"one peak": 0.0027 / 0.0031, "two peaks": 0.5}
+CLAIM = "mean absolute error on runs that were not fitted, in 1e-4 nats a token"
+
+
+def report(*, quick: bool) -> _harness.Report:
+    """Table of held-out errors, with the noise floor under it."""
+    _harness.data()
+    found = _harness.apart("extrapolation:measure", quick=quick, timeout=7200.0)
+    table = found["table"]
+
+    def reached(group: str, law: str = "chosen") -> float | None:
+        return table.get(law, {}).get(group)
+
+    aims = [_harness.Aim(f"{g}: MAE of the chosen", aim, reached(g), at_most=True) for g, aim in AIMS.items()]
+    for group, share in RATIOS.items():
+        before = reached(group, "progress_noise" if group in CHOSEN else "progress_noise, shift")
+        ours = reached(group)
+        ratio = None if ours is None or before is None else ours / before
+        aims.append(_harness.Aim(f"{group}: MAE of the chosen over progress_noise", share, ratio, at_most=True))
+    return _harness.Report("extrapolation", CLAIM, rows=(), aims=aims, notes=_lines(found), more=found)
+
+
+def measure(*, quick: bool) -> dict[str, Any]:
+    """Errors by law and case, and floors by case."""
+    cases = _curve_cases.multi_power()[:1] if quick else _curve_cases.cases()
+    laws = dict(itertools.islice(reversed(LAWS.items()), 1)) if quick else LAWS
+    errors: dict[str, dict[str, float]] = {}
+    predicted: dict[str, dict[str, np.ndarray]] = {}
+    for name, (law, free) in laws.items():
+        fits = _fitted(law, free, cases)
+        predicted[name] = {c.name: _predict(fits[c.name], c.test) for c in cases}
+        errors[name] = {c.name: _mae(predicted[name][c.name], c.test) for c in cases}
+    errors |= {"published constants": _published([c for c in cases if c.group.startswith("mpl")])}
+    if not quick:
+        for name, pick in (("average", _average), ("chosen", _chosen)):
+            errors[name] = {c.name: _mae(pick(c, predicted), c.test) for c in cases}
+    floors = {c.name: _floor(c) for c in cases}
+    return {
+        "table": {law: _by_group(row, cases) for law, row in errors.items()},
+        "floor": {kind: _by_group({n: f[kind] for n, f in floors.items()}, cases) for kind in ("white", "run to run")},
+        "cases": {c.name: {law: row.get(c.name) for law, row in errors.items()} | floors[c.name] for c in cases},
+    }
+
+
+def _fitted(law: str, free: tuple[str, ...], cases: list[Case]) -> Fits:
+    """The fit of every case, in one compiled program."""
+    from jaxlaws import fit
+    from jaxlaws.solvers import levenberg_marquardt
+
+    table = _curve_cases.joined({c.name: c.train for c in cases})
+    solver = levenberg_marquardt(trips=TRIPS, polish=0)
+    return fit(law, table, by="case", weights="run", free=free, starts=STARTS, bins=BINS, solver=solver)
+
+
+def _predict(fit: Fit, rows: pd.DataFrame) -> np.ndarray:
+    return np.asarray(fit.predict(rows)) if math.isfinite(fit.objective) else np.full(len(rows), np.nan)
+
+
+def _mae(predicted: np.ndarray, rows: pd.DataFrame) -> float:
+    """Mean over runs of each one's mean absolute error."""
+    return float((rows["loss"] - predicted).abs().groupby(rows["run"]).mean().mean())
+
+
+def _published(cases: list[Case]) -> dict[str, float]:
+    """Released constants of the multi-power law; nothing is fitted."""
+    import jax
+
+    from jaxlaws import catalogue
+    from jaxlaws.schedules import parse
+    from jaxlaws.schedules.curve import Curve
+
+    out = {}
+    for case in cases:
+        known, by_run = catalogue["multi_power"].constants[case.name.removeprefix("mpl ")], []
+        for _, rows in case.test.groupby("run"):
+            with jax.enable_x64(True):
+                curve = Curve.of(parse(rows["lr_schedule"].iloc[0]), rows["step"].to_numpy())
+                by_run.append(float(np.mean(np.abs(np.asarray(known(curve=curve)) - rows["loss"].to_numpy()))))
+        out[case.name] = float(np.mean(by_run))
+    return out
+
+
+def _average(case: Case, predicted: dict[str, dict[str, np.ndarray]]) -> np.ndarray:
+    shift = "" if case.group in CHOSEN else ", shift"
+    return np.mean([predicted[law + shift][case.name] for law in AVERAGED], axis=0)
+
+
+def _chosen(case: Case, predicted: dict[str, dict[str, np.ndarray]]) -> np.ndarray:
+    return predicted[CHOSEN.get(case.group, "limited_progress, shift")][case.name]
+
+
+def _floor(case: Case) -> dict[str, float]:
+    """White noise as a mean absolute error, from second differences; and how far two runs of one rate are apart."""
+    white = []
+    for _, rows in case.test.groupby("run"):
+        late = rows["loss"].to_numpy()[-60:]
+        if len(late) > 10:
+            # Median, since a drop of the rate within these rows is no noise; .6745 sd is that of a normal variable.
+            white.append(np.median(np.abs(np.diff(late, 2))) / 0.6745 / math.sqrt(6.0) * math.sqrt(2.0 / math.pi))
+    apart = [
+        gap
+        for _, left in case.train.groupby("run")
+        for _, right in case.test.groupby("run")
+        if (gap := _gap(left, right)) is not None
+    ]
+    return {"white": float(np.mean(white)), "run to run": float(np.mean(apart)) if apart else math.nan}
+
+
+def _gap(left: pd.DataFrame, right: pd.DataFrame) -> float | None:
+    """Mean absolute difference of two runs where their rates agree, unless they share these rows or part early."""
+    both = left.merge(right, on="step")
+    both = both[np.isclose(both["lr_x"], both["lr_y"], rtol=1e-6)]
+    apart = (both["loss_x"] - both["loss_y"]).abs()
+    return float(apart.mean()) if 2 * len(both) > len(left) and (apart > 0).mean() > 0.5 else None
+
+
+def _by_group(row: dict[str, float], cases: list[Case]) -> dict[str, float]:
+    groups = {g: [row[c.name] for c in cases if c.group == g and c.name in row] for g in GROUPS}
+    return {g: float(np.nanmean(v)) for g, v in groups.items() if v and not np.isnan(v).all()}
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    groups = [g for g in GROUPS if any(g in row for row in found["table"].values())]
+    lines = [f"{'':26s}" + "".join(f"{g:>14s}" for g in groups)]
+    rows = found["table"] | {f"floor: {kind}": row for kind, row in found["floor"].items()}
+    for name, row in rows.items():
+        lines.append(f"{name:26s}" + "".join(f"{1e4 * row[g]:14.1f}" if row.get(g) else f"{'':14s}" for g in groups))
+    return lines
