@@ -204,7 +204,7 @@ def show(report: Report, *, quick: bool) -> None:
             "" if r.memory_mb is None else f"{r.memory_mb:.0f}",
         )
         table.add_row(escape(r.what + (f" ({r.note})" if r.note else "")), *cells)
-    console.print(table)
+    console.print(table if report.rows else escape(f"{report.name}: {report.claim}\n{where}"))
     for a in () if quick else report.aims:
         word = {True: "met", False: "MISSED", None: "not measured"}[a.met]
         sign = "at most" if a.at_most else "at least"

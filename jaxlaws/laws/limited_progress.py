@@ -36,7 +36,7 @@ from jaxlaws.spec import exponent, fixed, law, positive, power, quantity, real, 
     data=("lr_schedules", "mpl_curves"),
     limits=(
         "The form was found on the runs of lr_schedules with two peaks; test errors of mpl_curves were in view when c was set.",
-        "Without the run shift, runs of one peak may leave h undetermined: it then ends at a bound, and errors double.",
+        "Runs of one peak without the run shift, or without a cooldown, may leave h undetermined: errors double.",
         "Free m and d (the run shift) where all runs have one peak and warm-up; with different peaks leave them out.",
     ),
 )

@@ -11,30 +11,28 @@ from jaxlaws.solvers import levenberg_marquardt
 # Mean over the six unseen curves of each one's mean absolute error, of progress_noise with its shift and of this law.
 BEFORE = {"25M": 0.0028, "100M": 0.0023}
 NOW = {"25M": 0.00225, "100M": 0.00220}
-SIZES = ["25M", "100M"]
 ONE_RUNG = levenberg_marquardt(trips=100, polish=0)  # half the program of two rungs
 
 
-@pytest.fixture(scope="module")
-def shifted(mpl):
-    return {
-        size: fit("limited_progress", mpl(size)[0], weights="run", free=("m", "d"), solver=ONE_RUNG) for size in SIZES
-    }
+@pytest.fixture(scope="module", params=["25M", pytest.param("100M", marks=pytest.mark.slow)])
+def fitted(request, mpl):
+    size = request.param
+    return size, fit("limited_progress", mpl(size)[0], weights="run", free=("m", "d"), solver=ONE_RUNG)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_unseen_curves_are_predicted_better_than_by_progress_noise(size, shifted, mpl):
-    error = shifted[size].score(mpl(size)[1])["run_mean"]["mae"]
+def test_unseen_curves_are_predicted_better_than_by_progress_noise(fitted, mpl):
+    size, found = fitted
+    error = found.score(mpl(size)[1])["run_mean"]["mae"]
     assert error <= NOW[size]
     assert error < BEFORE[size]
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_prediction_is_the_recurrence_of_its_page(size, shifted, mpl, curves):
+def test_prediction_is_the_recurrence_of_its_page(fitted, mpl, curves):
     """Every step by itself, in NumPy: an unseen run has the common shift alone."""
+    size, found = fitted
     _, test = mpl(size)
     schedule = test.frame["schedule"].to_numpy()
-    predicted, p = shifted[size].predict(test), shifted[size].params
+    predicted, p = found.predict(test), found.params
     for name in dict.fromkeys(schedule):
         curve = curves(size)[name]
         x = curve.lr / p["lr_ref"]
