@@ -9,6 +9,7 @@
 | what published rules say of both                      | `rules(laws, N=7e9, D=1e12)`                    |
 | the critical batch, steps against tokens              | `batch_size(fit)`                               |
 | a batch that grows along the run                      | `batch_ramp(fit, loss=2.6, N=1e9, batch=1e6)`   |
+| runs to add, for the most certain decision           | `design(fit, runs, grid(N=..., D=...), BestSize(1e24), spend=1e22)` |
 | what training and serving cost                        | `budget.Training()`, `budget.Lifetime(1e13)`    |
 | the learning rate of every step of a run              | `schedule(fit, total=..., peak=...)`            |
 | any of it inside your own jit, vmap or grad           | `optimum`, `best_rate`, `hyperbola`, `ramp` ... |
@@ -20,6 +21,7 @@ Planners take a fit, draws of one (then what they say has an interval), or `law.
 from jaxlaws.plan import budget
 from jaxlaws.plan.allocate import Allocation, Optimum, allocate, least_budget, optimum
 from jaxlaws.plan.batch_size import Batches, Hyperbola, Ramp, batch_ramp, batch_size, hyperbola, ramp
+from jaxlaws.plan.design import BestSize, Design, Picks, Prediction, design, greedy, grid, sensitivities, shrunk
 from jaxlaws.plan.isoflop import Profiles, isoflop, parabola
 from jaxlaws.plan.learning_rate import Best, Rates, Rule, best_rate, half_widths, learning_rate, rules, surface
 from jaxlaws.plan.overtraining import Prices, overtraining, price
@@ -29,8 +31,12 @@ __all__ = [
     "Allocation",
     "Batches",
     "Best",
+    "BestSize",
+    "Design",
     "Hyperbola",
     "Optimum",
+    "Picks",
+    "Prediction",
     "Prices",
     "Profiles",
     "Ramp",
@@ -42,6 +48,9 @@ __all__ = [
     "batch_size",
     "best_rate",
     "budget",
+    "design",
+    "greedy",
+    "grid",
     "half_widths",
     "hyperbola",
     "isoflop",
@@ -54,5 +63,7 @@ __all__ = [
     "ramp",
     "rules",
     "schedule",
+    "sensitivities",
+    "shrunk",
     "surface",
 ]

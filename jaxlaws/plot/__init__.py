@@ -6,6 +6,7 @@
 | rows that were held out as well        | `fit_chart(fit, runs, held)`                             |
 | what a planner says of sizes and data  | `sizes_chart(plan)`                                      |
 | what it says of rate and batch         | `basin_chart(rates)`, `batch_chart(batches)`             |
+| runs to add                            | `design_chart(design)`                                   |
 | laws compared on held-out rows         | `rollout_chart(comparison)`: errors against distance     |
 | the influence of runs                  | `influence_chart(influence)`: what hangs on which run    |
 | a chart that is to be a file           | `save(chart, path)`: .png, .svg, .pdf or .html           |
@@ -17,6 +18,7 @@ said below the title.
 
 from jaxlaws.plot._style import ready
 from jaxlaws.plot.chart import fit_chart
+from jaxlaws.plot.design import design_chart
 from jaxlaws.plot.influence import influence_chart
 from jaxlaws.plot.rates import basin_chart, batch_chart
 from jaxlaws.plot.rollout import rollout_chart
@@ -27,6 +29,7 @@ __all__ = [
     "ENDINGS",
     "basin_chart",
     "batch_chart",
+    "design_chart",
     "fit_chart",
     "influence_chart",
     "ready",
