@@ -70,8 +70,8 @@ class Picks:
 def sensitivities(
     law: Law, free: Mapping[str, Any], fixed: Mapping[str, Any], inputs: Mapping[str, Any], logs: Mapping[str, bool]
 ) -> Any:
-    """Derivatives `(rows, params)` of the law's output, on the scale of its residuals, in the coordinates of a fit (logarithms of the
-    parameters that `logs` says). A pure function."""
+    """Derivatives `(rows, params)` of the law's output, on the scale of its residuals, in the coordinates of a fit: logarithms
+    of the parameters that `logs` says. A pure function."""
 
     def value(moved: Any, row: Any) -> Any:
         params = {k: v * jnp.exp(moved[i]) if logs[k] else v + moved[i] for i, (k, v) in enumerate(free.items())}
