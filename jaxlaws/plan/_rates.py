@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlaws.schedules.curve import Curve
-from jaxlaws.solvers import Limits, minimise_path
+from jaxlaws.solvers import Limits, minimise_paths
 from jaxlaws.spec import Law
 
 CLIMB = np.array([0.02, 0.08, 0.2, 0.4, 0.6, 0.8, 0.92, 0.98, 1.0])  # cells of a climb, graded to both ends
@@ -121,30 +121,25 @@ def of_draws(law: Law, problem: Problem, x: Any) -> Any:
     return losses(law, problem.params, curve, problem.inputs) @ problem.grid.weight
 
 
-def optimal(law: Law, problem: Problem, *, trips: int) -> Optimum:
-    """Rates that minimise the weighted loss within the limits: its mean over draws or, where `sharpness` is above 0, a smooth
-    maximum of them that is below the maximum by at most log(draws)/sharpness.
+@partial(jax.jit, static_argnames=("law", "cycles"))
+def optimal(law: Law, problems: Problem, *, cycles: int) -> Optimum:
+    """Rates that minimise the weighted loss within the limits, for problems stacked along a leading axis: its mean over
+    draws or, where `sharpness` is above 0, a smooth maximum of them that is below the maximum by at most
+    log(draws)/sharpness."""
 
-    Pure: `vmap` batches it, `jit` compiles it once a shape.
-    """
-    sharp = jnp.where(problem.sharpness > 0, problem.sharpness, 1.0)
-
-    def value(x: Any) -> Any:
+    def value(x: Any, problem: Problem) -> Any:
         each = of_draws(law, problem, x)
+        sharp = jnp.where(problem.sharpness > 0, problem.sharpness, 1.0)
         middle = jnp.mean(each)
         soft = middle + jax.nn.logsumexp(sharp * (each - middle), b=1.0 / each.shape[0]) / sharp
         return jnp.where(problem.sharpness > 0, soft, middle)
 
-    found = minimise_path(value, problem.start, problem.limits, trips=trips, barrier=problem.barrier)
-    each = of_draws(law, problem, found.x)
-    loss = jnp.where(problem.sharpness > 0, jnp.max(each), jnp.mean(each))
-    return Optimum(found.x, loss, found.residual, found.gap, found.trips)
+    def loss(x: Any, problem: Problem) -> Any:
+        each = of_draws(law, problem, x)
+        return jnp.where(problem.sharpness > 0, jnp.max(each), jnp.mean(each))
 
-
-@partial(jax.jit, static_argnames=("law", "trips"))
-def optimal_many(law: Law, problems: Problem, *, trips: int) -> Optimum:
-    """As `optimal`, for problems stacked along a leading axis."""
-    return jax.vmap(lambda problem: optimal(law, problem, trips=trips))(problems)
+    found = minimise_paths(value, problems, problems.start, problems.limits, problems.barrier, cycles=cycles)
+    return Optimum(found.x, jax.vmap(loss)(found.x, problems), found.residual, found.gap, found.trips)
 
 
 @partial(jax.jit, static_argnames=("law", "points"))

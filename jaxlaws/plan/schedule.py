@@ -13,7 +13,7 @@ import numpy as np
 from jaxlaws.errors import PlanError
 from jaxlaws.plan import _corners
 from jaxlaws.plan._beliefs import Belief, believed, interval, refuse_tracers
-from jaxlaws.plan._rates import Grid, Problem, grid_of, optimal_many, step_by_step
+from jaxlaws.plan._rates import Grid, Problem, grid_of, optimal, step_by_step
 from jaxlaws.schedules import Schedule, constant, cosine, knots, warmup, wsd
 from jaxlaws.solvers import Limits
 from jaxlaws.spec import Law
@@ -21,7 +21,7 @@ from jaxlaws.spec import Law
 Risk = Literal["center", "mean", "worst"]
 
 ROUNDS = 3  # times that corners are placed anew
-TRIPS = 60
+CYCLES = 4
 BATCH = 64  # problems of one compiled program, where there are more than one
 SLOPE = 0.02  # largest change a step, as a share of the peak: steeper falls are rarely among the runs that laws are fitted to
 
@@ -252,7 +252,7 @@ def _batch(tasks: list[_Task], size: int) -> list[SchedulePlan]:
     for round_ in range(ROUNDS):
         problems = [_problem(t, s, g, round_) for t, s, g in zip(tasks, steps, guess, strict=True)]
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *problems, *[problems[-1]] * (size - len(problems)))
-        found = jax.device_get(optimal_many(law, stacked, trips=TRIPS))
+        found = jax.device_get(optimal(law, stacked, cycles=CYCLES))
         for i, task in enumerate(tasks):
             x, known = np.asarray(found.x[i]), best[i]
             if known is None or found.loss[i] < known.loss:

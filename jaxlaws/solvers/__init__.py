@@ -26,7 +26,7 @@ from jaxlaws.solvers.levenberg_marquardt import (
     levenberg_marquardt,
 )
 from jaxlaws.solvers.newton import Lowest, lowest
-from jaxlaws.solvers.path import Found, Limits, minimise_path
+from jaxlaws.solvers.path import Found, Limits, minimise_path, minimise_paths
 from jaxlaws.solvers.race import Race, Rung, Solver, race
 from jaxlaws.solvers.root import bracketed_root
 from jaxlaws.solvers.status import Status
@@ -53,5 +53,6 @@ __all__ = [
     "levenberg_marquardt",
     "lowest",
     "minimise_path",
+    "minimise_paths",
     "race",
 ]

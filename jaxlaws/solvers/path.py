@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float
 
 _KEEP = 0.995  # share of the way to a bound that one step may go
 _CLOSE = 10.0  # error over barrier at which the barrier is lowered
+_DAMPING = 1e-6  # first damping after a step that did not descend
 _SPREAD = 1e8  # how far multiplier x slack may lie from the barrier
 
 
@@ -65,83 +67,147 @@ def minimise_path(
     start: Float[Array, " points"],
     limits: Limits,
     *,
-    trips: Any = 60,
     barrier: Any = 1e-3,
     last: float = 1e-11,
+    cycles: int = 8,
+    trips: int = 12,
 ) -> Found:
-    """Minimum of a smooth scalar `f(x)` over paths within `limits`, from `start` strictly inside them.
+    """Minimum of a smooth scalar `f(x)` over paths within `limits`, from `start` strictly inside them; see `minimise_paths`."""
+    one = jax.tree.map(lambda leaf: leaf[None], (start, limits, jnp.asarray(barrier, start.dtype)))
+    found = minimise_paths(lambda x, _: f(x), (), *one, last=last, cycles=cycles, trips=trips)
+    return jax.tree.map(lambda leaf: leaf[0], found)
 
-    A primal-dual interior point method with the exact Hessian: Newton steps on `f(x) - barrier * sum(log(slack))`, damped
-    where they do not descend, the barrier lowered from `barrier` to `last` (in units of `f`) as they converge. At most
-    `trips` steps; pure, so that `vmap` batches it. See Nocedal & Wright, Numerical Optimization (2006), chapter 19.
+
+def minimise_paths(
+    f: Callable[[Any, Any], Any],
+    args: Any,
+    start: Float[Array, "problems points"],
+    limits: Limits,
+    barrier: Float[Array, " problems"],
+    *,
+    last: float = 1e-11,
+    cycles: int = 8,
+    trips: int = 12,
+) -> Found:
+    """Minima of `f(x, args)` over paths for many `args`, `start`s and `limits` side by side, each with a leading axis.
+
+    A primal-dual interior point method: Newton steps on `f(x) - barrier * sum(log(slack))`, damped where they do not
+    descend, the barrier lowered to `last` (in units of `f`) as they converge. Each of at most `cycles` cycles begins with
+    the exact Hessian, which costs as much as many gradients, and takes `trips` steps that correct it by what gradients
+    changed (symmetric rank one). Ends when all have converged. See Nocedal & Wright, Numerical Optimization (2006),
+    chapters 6 and 19.
     """
-    dtype = start.dtype
+    search = jax.vmap(partial(_cycle, f, last=last, trips=trips))
+    going = jax.vmap(partial(_going, last=last))
+
+    def more(now: tuple[Any, Any]) -> Any:
+        return (now[0] < cycles) & jnp.any(going(now[1], limits))
+
+    def cycle(now: tuple[Any, Any]) -> tuple[Any, Any]:
+        return now[0] + 1, search(now[1], args, limits)
+
+    begin = jax.vmap(partial(_begin, f))(args, start, limits, barrier)
+    _, end = jax.lax.while_loop(more, cycle, (jnp.zeros((), jnp.int32), begin))
+    return jax.vmap(_found)(end, limits)
+
+
+def _begin(f: Any, args: Any, start: Any, limits: Limits, barrier: Any) -> _Here:
+    bound, live = _bounds(limits)
+    mu = jnp.asarray(barrier, start.dtype)
+    z = jnp.where(live, mu / _slack(start, bound, live), 0.0)
+    value, gradient = jax.value_and_grad(f)(start, args)
+    flat = jnp.zeros((len(start), len(start)), start.dtype)
+    none = jnp.zeros((), start.dtype)
+    return _Here(start, z, value, gradient, flat, mu, none, jnp.zeros((), jnp.int32))
+
+
+def _cycle(f: Any, now: _Here, args: Any, limits: Limits, *, last: float, trips: int) -> _Here:
     bound, live = _bounds(limits)
     free = limits.free
-
-    def evaluate(x: Any) -> tuple[Any, Any, Any]:
-        (value, gradient), along = jax.linearize(jax.value_and_grad(f), x)
-        hessian = jax.vmap(lambda t: along(t)[1])(jnp.eye(len(x), dtype=dtype))
-        return value, jnp.where(free, gradient, 0.0), hessian
-
-    def slack(x: Any) -> Any:
-        return jnp.where(live, bound - _forward(x), 1.0)
+    both = free[:, None] & free[None, :]
+    eye = jnp.eye(len(now.x), dtype=now.x.dtype)
+    eps = jnp.finfo(now.x.dtype).eps
 
     def merit(value: Any, x: Any, mu: Any) -> Any:
-        s = slack(x)
-        sound = jnp.all(s > 0)
-        return jnp.where(sound, value - mu * jnp.sum(jnp.where(live, jnp.log(jnp.where(s > 0, s, 1.0)), 0.0)), jnp.inf)
+        s = _slack(x, bound, live)
+        inside = jnp.all(s > 0)
+        return jnp.where(inside, value - mu * jnp.sum(jnp.log(jnp.where(inside, s, 1.0))), jnp.inf)
 
-    def residual(now: _Here) -> Any:
-        return jnp.where(free, now.gradient + _backward(jnp.where(live, now.z, 0.0)), 0.0)
-
-    def error(now: _Here, mu: Any) -> Any:
-        off = jnp.where(live, now.z * slack(now.x) - mu, 0.0)
-        return jnp.maximum(jnp.max(jnp.abs(residual(now))), jnp.max(jnp.abs(off)))
-
-    def going(now: _Here) -> Any:
-        done = (now.barrier <= last) & (error(now, now.barrier) <= _CLOSE * last)
-        return (now.trips < trips) & ~done
-
-    def trip(now: _Here) -> _Here:
-        mu = now.barrier
-        s = slack(now.x)
+    def trip(_: Any, now: _Here) -> _Here:
+        mu, s = now.barrier, _slack(now.x, bound, live)
         weight = jnp.where(live, now.z / s, 0.0)
-        slope = now.gradient + _backward(jnp.where(live, mu / s, 0.0))
-        matrix = now.hessian + _normal(weight) + now.damping * jnp.eye(len(now.x), dtype=dtype)
-        both = free[:, None] & free[None, :]
-        matrix = jnp.where(both, matrix, jnp.eye(len(now.x), dtype=dtype))
-        slope = jnp.where(free, slope, 0.0)
-        factor = jnp.linalg.cholesky(matrix)
-        step = -jax.scipy.linalg.cho_solve((factor, True), slope)
-        sound = jnp.all(jnp.isfinite(step))
+        slope = jnp.where(free, now.gradient + _backward(jnp.where(live, mu / s, 0.0)), 0.0)
+        matrix = jnp.where(both, now.hessian + _normal(weight) + now.damping * eye, eye)
+        step = -jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(matrix), True), slope)
+        sound = jnp.all(jnp.isfinite(step))  # not where the matrix has a negative eigenvalue
         step = jnp.where(sound, step, 0.0)
         ds = jnp.where(live, -_forward(step), 0.0)
         dz = jnp.where(live, mu / s - now.z - weight * ds, 0.0)
-        primal = jnp.minimum(1.0, jnp.min(jnp.where(ds < 0, -_KEEP * s / jnp.where(ds < 0, ds, -1.0), jnp.inf)))
-        dual = jnp.minimum(1.0, jnp.min(jnp.where(dz < 0, -_KEEP * now.z / jnp.where(dz < 0, dz, -1.0), jnp.inf)))
-        x = now.x + primal * step
-        value, gradient, hessian = evaluate(x)
+        length = _share(s, ds)
+        x = now.x + length * step
+        value, gradient = jax.value_and_grad(f)(x, args)
         before, after = merit(now.value, now.x, mu), merit(value, x, mu)
-        rounding = 8.0 * jnp.finfo(dtype).eps * jnp.abs(before)
-        better = sound & (after <= before + 1e-4 * primal * jnp.sum(slope * step) + rounding)
-        at = jnp.where(live, mu / slack(x), 0.0)
-        z = jnp.where(live, jnp.clip(now.z + dual * dz, at / _SPREAD, at * _SPREAD), 0.0)
+        rounding = 8.0 * eps * jnp.abs(before)
+        better = sound & (after <= before + 1e-4 * length * jnp.sum(slope * step) + rounding)  # false for NaN
+        at = jnp.where(live, mu / _slack(x, bound, live), 0.0)
+        z = jnp.where(live, jnp.clip(now.z + _share(now.z, dz) * dz, at / _SPREAD, at * _SPREAD), 0.0)
+        learnt = _rank_one(now.hessian, jnp.where(free, x - now.x, 0.0), gradient - now.gradient)
         eased = jnp.where(now.damping > 1e-8, 0.1 * now.damping, 0.0)
-        there = _Here(x, z, value, gradient, hessian, mu, eased, now.trips + 1)
-        damped = replace(now, damping=jnp.maximum(8.0 * now.damping, 1e-6), trips=now.trips + 1)
-        chosen = jax.tree.map(lambda a, b: jnp.where(better, a, b), there, damped)
-        close = error(chosen, mu) <= _CLOSE * mu
+        there = _Here(x, z, value, gradient, learnt, mu, eased, now.trips + 1)
+        damped = replace(now, hessian=learnt, damping=jnp.maximum(8.0 * now.damping, _DAMPING), trips=now.trips + 1)
+        chosen = _choose(better, there, damped)
+        close = _error(chosen, limits) <= _CLOSE * mu
         lower = jnp.maximum(jnp.minimum(0.1 * mu, mu**1.5), last)
-        return replace(chosen, barrier=jnp.where(close, lower, mu))
+        chosen = replace(chosen, barrier=jnp.where(close, lower, mu))
+        return _choose(_going(now, limits, last=last), chosen, now)
 
-    first = jnp.asarray(barrier, dtype)
-    z = jnp.where(live, first / slack(start), 0.0)
-    value, gradient, hessian = evaluate(start)
-    begin = _Here(start, z, value, gradient, hessian, first, jnp.zeros((), dtype), jnp.zeros((), jnp.int32))
-    end = jax.lax.while_loop(going, trip, begin)
-    gap = jnp.sum(jnp.where(live, end.z * slack(end.x), 0.0))
-    return Found(end.x, end.value, jnp.max(jnp.abs(residual(end))), gap, end.trips)
+    _, along = jax.linearize(jax.grad(lambda x: f(x, args)), now.x)
+    hessian = jax.vmap(along)(eye)
+    return jax.lax.fori_loop(0, trips, trip, replace(now, hessian=jnp.where(both, hessian, 0.0)))
+
+
+def _found(end: _Here, limits: Limits) -> Found:
+    bound, live = _bounds(limits)
+    gap = jnp.sum(jnp.where(live, end.z * _slack(end.x, bound, live), 0.0))
+    return Found(end.x, end.value, jnp.max(jnp.abs(_residual(end, limits))), gap, end.trips)
+
+
+def _going(now: _Here, limits: Limits, *, last: float) -> Any:
+    return (now.barrier > last) | (_error(now, limits) > _CLOSE * last)
+
+
+def _error(now: _Here, limits: Limits) -> Any:
+    """How far from the minimum with this barrier: the Lagrangian's gradient, and multiplier x slack less the barrier."""
+    bound, live = _bounds(limits)
+    off = jnp.where(live, now.z * _slack(now.x, bound, live) - now.barrier, 0.0)
+    return jnp.maximum(jnp.max(jnp.abs(_residual(now, limits))), jnp.max(jnp.abs(off)))
+
+
+def _residual(now: _Here, limits: Limits) -> Any:
+    return jnp.where(limits.free, now.gradient + _backward(now.z), 0.0)
+
+
+def _slack(x: Any, bound: Any, live: Any) -> Any:
+    return jnp.where(live, bound - _forward(x), 1.0)
+
+
+def _share(value: Any, change: Any) -> Any:
+    """How much of a change, 1 at most, keeps values above 0."""
+    falls = change < 0
+    return jnp.minimum(1.0, jnp.min(jnp.where(falls, -_KEEP * value / jnp.where(falls, change, -1.0), jnp.inf)))
+
+
+def _rank_one(hessian: Any, step: Any, change: Any) -> Any:
+    """The matrix nearest to `hessian`, by a symmetric rank-one term, that maps `step` to the gradient's `change`."""
+    off = change - hessian @ step
+    along = jnp.sum(off * step)
+    sound = jnp.abs(along) > 1e-8 * jnp.sqrt(jnp.sum(off * off) * jnp.sum(step * step))  # false for NaN
+    scaled = jnp.where(sound, off / jnp.where(sound, along, 1.0), 0.0)
+    return hessian + scaled[:, None] * jnp.where(sound, off, 0.0)[None, :]
+
+
+def _choose(which: Any, a: Any, b: Any) -> Any:
+    return jax.tree.map(lambda a, b: jnp.where(which, a, b), a, b)
 
 
 def _bounds(limits: Limits) -> tuple[Any, Any]:

@@ -24,9 +24,9 @@ def bowl(x, target):
     return jnp.sum((x - target) ** 2)
 
 
-@partial(jax.jit, static_argnames="f")
-def search(f, start, limits, target, trips=60):
-    return minimise_path(lambda x: f(x, target), start, limits, trips=trips)
+@partial(jax.jit, static_argnames=("f", "trips"))
+def search(f, start, limits, target, trips=12):
+    return minimise_path(lambda x: f(x, target), start, limits, trips=trips, cycles=8 if trips > 5 else 1)
 
 
 def limits_of(low, high, fall, rise, free=True):
