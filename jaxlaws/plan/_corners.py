@@ -6,13 +6,18 @@ import numpy as np
 
 Array = np.ndarray
 
+EVEN = 0.3
+BENT = 0.6
+PAIRS = 3
+
 
 def first_corners(begin: int, total: int, count: int) -> Array:
     """`count` steps from `begin` to `total`: half evenly spread, half graded towards the end.
 
     Close to the end they come in pairs of neighbours, because laws see the single steps of a fast decay there.
     """
-    return placed(np.array([begin, total]), np.array([1.0, 1.0]), count)
+    steps = np.unique(np.round(np.linspace(begin, total, 200)).astype(np.int64))
+    return placed(steps, np.ones(len(steps)), count)
 
 
 def placed(steps: Array, x: Array, count: int) -> Array:
@@ -20,7 +25,7 @@ def placed(steps: Array, x: Array, count: int) -> Array:
     begin, total = int(steps[0]), int(steps[-1])
     if count >= total - begin + 1:
         return np.arange(begin, total + 1)
-    keep = np.union1d(_pairs(begin, total, count // 3), _jumps(steps, x, count // 6))
+    keep = np.union1d(_pairs(begin, total, int(count / PAIRS)), _jumps(steps, x, count // 6))
     free = count - len(keep)
     for more in range(free, 4 * count):
         out = np.union1d(_spread(steps, x, more), keep)
@@ -50,13 +55,14 @@ def _spread(steps: Array, x: Array, count: int) -> Array:
     """Quantiles of a density: the root of the path's curvature, and a little everywhere, more towards the end."""
     width = np.diff(steps).astype(np.float64)
     total = steps[-1]
-    towards = np.log((total - steps[:-1] + 8.0) / (total - steps[1:] + 8.0))
-    mass = 0.5 * width / width.sum() + 0.5 * towards / towards.sum()
+    far = 4.0 + 0.004 * (total - steps[0])
+    towards = np.log((total - steps[:-1] + far) / (total - steps[1:] + far))
+    mass = EVEN * width / width.sum() + (1.0 - EVEN) * towards / towards.sum()
     if len(steps) > 2:
         bend = np.abs(np.diff(np.diff(x) / width)) / (0.5 * (width[1:] + width[:-1]))
         curved = width * np.sqrt(0.5 * (np.append(bend, bend[-1]) + np.insert(bend, 0, bend[0])))
         if curved.sum() > 0:
-            mass = 0.4 * mass + 0.6 * curved / curved.sum()
+            mass = (1.0 - BENT) * mass + BENT * curved / curved.sum()
     at = np.interp(np.linspace(0.0, 1.0, count), np.insert(np.cumsum(mass), 0, 0.0) / mass.sum(), steps)
     return np.unique(np.round(at).astype(np.int64))
 
