@@ -23,6 +23,7 @@ NAMES = (
     "growth",
     "extrapolation",
 )
+NAMES = ("floor", "chinchilla_starts", "bootstrap", "first_fit", "many_curves", "multi_power", "schedule", "growth")
 
 
 def main() -> int:

@@ -12,6 +12,8 @@
 | runs to add, for the most certain decision           | `design(fit, runs, grid(N=..., D=...), BestSize(1e24), spend=1e22)` |
 | what training and serving cost                        | `budget.Training()`, `budget.Lifetime(1e13)`    |
 | the learning rate of every step of a run              | `schedule(fit, total=..., peak=...)`            |
+| the best schedule of a family                         | `schedule(fit, ..., family=schedules.wsd)`      |
+| a stored schedule plan                                | `plan.save(path)`, `load(path)`                 |
 | any of it inside your own jit, vmap or grad           | `optimum`, `best_rate`, `hyperbola`, `ramp` ... |
 
 Planners take a fit, draws of one (then what they say has an interval), or `law.constants[...]`. They know laws by their
@@ -19,13 +21,14 @@ Planners take a fit, draws of one (then what they say has an interval), or `law.
 """
 
 from jaxlaws.plan import budget
+from jaxlaws.plan._schedule_plan import Gain, SchedulePlan, load
 from jaxlaws.plan.allocate import Allocation, Optimum, allocate, least_budget, optimum
 from jaxlaws.plan.batch_size import Batches, Hyperbola, Ramp, batch_ramp, batch_size, hyperbola, ramp
 from jaxlaws.plan.design import BestSize, Design, Picks, Prediction, design, greedy, grid, sensitivities, shrunk
 from jaxlaws.plan.isoflop import Profiles, isoflop, parabola
 from jaxlaws.plan.learning_rate import Best, Rates, Rule, best_rate, half_widths, learning_rate, rules, surface
 from jaxlaws.plan.overtraining import Prices, overtraining, price
-from jaxlaws.plan.schedule import SchedulePlan, schedule
+from jaxlaws.plan.schedule import schedule
 
 __all__ = [
     "Allocation",
@@ -33,6 +36,7 @@ __all__ = [
     "Best",
     "BestSize",
     "Design",
+    "Gain",
     "Hyperbola",
     "Optimum",
     "Picks",
@@ -56,6 +60,7 @@ __all__ = [
     "isoflop",
     "learning_rate",
     "least_budget",
+    "load",
     "optimum",
     "overtraining",
     "parabola",

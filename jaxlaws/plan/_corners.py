@@ -6,9 +6,8 @@ import numpy as np
 
 Array = np.ndarray
 
-EVEN = 0.3
-BENT = 0.6
-PAIRS = 3
+EVEN = 0.3  # share of the corners that lie evenly before the optimum is known; the others grow dense towards the end
+BENT = 0.6  # share that follows bends once it is
 
 
 def first_corners(begin: int, total: int, count: int) -> Array:
@@ -25,7 +24,7 @@ def placed(steps: Array, x: Array, count: int) -> Array:
     begin, total = int(steps[0]), int(steps[-1])
     if count >= total - begin + 1:
         return np.arange(begin, total + 1)
-    keep = np.union1d(_pairs(begin, total, int(count / PAIRS)), _jumps(steps, x, count // 6))
+    keep = np.union1d(_pairs(begin, total, 2 * count // 5), _jumps(steps, x, count // 5))
     free = count - len(keep)
     for more in range(free, 4 * count):
         out = np.union1d(_spread(steps, x, more), keep)

@@ -9,6 +9,7 @@
 | runs to add                            | `design_chart(design)`                                   |
 | laws compared on held-out rows         | `rollout_chart(comparison)`: errors against distance     |
 | the influence of runs                  | `influence_chart(influence)`: what hangs on which run    |
+| a planned learning rate                | `schedule_chart(plan)`                                   |
 | a chart that is to be a file           | `save(chart, path)`: .png, .svg, .pdf or .html           |
 | no idea whether altair is installed    | `ready()`, which raises a sentence where it is not       |
 
@@ -23,6 +24,7 @@ from jaxlaws.plot.influence import influence_chart
 from jaxlaws.plot.rates import basin_chart, batch_chart
 from jaxlaws.plot.rollout import rollout_chart
 from jaxlaws.plot.save import ENDINGS, save
+from jaxlaws.plot.schedule import schedule_chart
 from jaxlaws.plot.sizes import sizes_chart
 
 __all__ = [
@@ -35,5 +37,6 @@ __all__ = [
     "ready",
     "rollout_chart",
     "save",
+    "schedule_chart",
     "sizes_chart",
 ]

@@ -121,14 +121,14 @@ def _series(fit: Fit, runs: Runs, held: bool, branch_of: Any, most: int) -> list
         rates = runs.rates(run)
         warm = np.flatnonzero(step[some] > rates.warmup)
         settled = np.arange(len(some)) >= (warm[int(BEGIN * len(warm))] if len(warm) else 0)
-        at = _corners(rates.lr[: int(step[rows[-1]]) + 1])
+        at = corners(rates.lr[: int(step[rows[-1]]) + 1])
         out.append(
             _Series(shown(run), held, step[some], observed[some], predicted[some], settled, at, rates.lr[at], len(rows))
         )
     return out
 
 
-def _corners(rates: np.ndarray) -> np.ndarray:
+def corners(rates: np.ndarray) -> np.ndarray:
     """Steps at which a line through the rates keeps its shape: evenly spread ones, and both ends of every bend and jump."""
     bend = np.abs(np.diff(rates, 2))
     sharp = np.argsort(bend)[-60:] + 1

@@ -440,7 +440,7 @@ def _curve_along(edges: Any, lr: Any, at: Any, batch: Any, counted: Any, points:
         area=sums[:-1, None] + lr[:-1, None] * (passed - 1.0) + 0.5 * slope[:, None] * passed * (passed - 1.0),
     )
     each = jax.tree.map(lambda x: jnp.broadcast_to(x.reshape(1, -1), (len(at), x.size)), near)
-    over = jnp.repeat(jnp.arange(1, len(edges)), points)[None, :] < at[:, None]
+    over = jnp.repeat(jnp.arange(1, len(edges), dtype=at.dtype), points)[None, :] < at[:, None]
     return Curve(
         step=edges[at],
         lr=lr[at],
