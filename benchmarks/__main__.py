@@ -20,10 +20,10 @@ NAMES = (
     "first_fit",
     "many_curves",
     "multi_power",
+    "schedule",
     "growth",
     "extrapolation",
 )
-NAMES = ("floor", "chinchilla_starts", "bootstrap", "first_fit", "many_curves", "multi_power", "schedule", "growth")
 
 
 def main() -> int:

@@ -30,6 +30,7 @@ def test_every_benchmark_runs_quickly_and_writes_what_it_measured(tmp_path, data
         "first_fit",
         "many_curves",
         "multi_power",
+        "schedule",
         "growth",
     }
     for name, record in written.items():
