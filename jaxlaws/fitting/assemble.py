@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from jaxlaws.errors import FitError
+from jaxlaws.errors import FitError, ScheduleError
 from jaxlaws.fitting.problem import Data
 from jaxlaws.runs import Runs
 from jaxlaws.schedules.curve import Curve, jumps_of, pad, sizes
@@ -129,14 +130,14 @@ def _curves(
         ) -> Curve:
             convention: Any = law.options.get("warmup", "counted")
             tokens = None if batch is None else mean(batch[where])
-            return Curve.of(lr, at=at, batch=tokens, warmup=convention, warmup_steps=warmup)
+            return Curve.of(lr, at=at, batch=tokens, warmup=convention, warmup_steps=warmup, anneal=anneals(law))
 
         parts.append(
             {
                 "curve": curve(rates.lr),
                 "observed": mean(target[where]),
                 "weight": np.bincount(groups, raw_weight[where]),
-                "rows": [where[groups == g] for g in range(groups[-1] + 1)],
+                "rows": np.split(where, np.flatnonzero(np.diff(groups)) + 1),
                 **{k: mean(v[where]) for k, v in extra.items()},
             }
         )
@@ -153,6 +154,20 @@ def _curves(
     return Assembled(data, rows, names, copies, schedules, peak, doubted)
 
 
+@functools.cache
+def anneals(law: Law) -> bool:
+    """Whether a law sums over the changes of the rate by `Curve.anneal`: the nodes of that sum are most of a curve."""
+    curve = Curve.of(np.array([0.5, 1.0, 0.5, 0.5]), at=np.array([1, 2, 3]), anneal=False)
+    row = np.ones(3)
+    inputs = {name: curve if name == "curve" else row for name in law.inputs}
+    params = {name: jax.ShapeDtypeStruct((), np.float64) for name in law.params}
+    try:
+        jax.eval_shape(lambda params: law.fn(*(inputs[n] for n in law.inputs), **params), params)
+    except ScheduleError:
+        return True
+    return False
+
+
 def _interpolated(lr: np.ndarray, jumps: Sequence[int], logged: np.ndarray) -> np.ndarray:
     """`lr` with a straight line across each guessed jump, from the logged step before it."""
     out = lr.copy()
@@ -167,8 +182,7 @@ def _stack(parts: list[dict[str, Any]], others: list[str]) -> dict[str, Any]:
     steps = size["steps"]
 
     def grow(x: np.ndarray, mode: str) -> np.ndarray:
-        width = (0, steps - len(x))
-        return np.pad(x, width, mode="edge") if mode == "edge" else np.pad(x, width)
+        return np.concatenate([x, np.full(steps - len(x), x[-1] if mode == "edge" else 0.0)])
 
     curves = [pad(p["curve"], **size) for p in parts]
     inputs: dict[str, Any] = {"curve": jax.tree.map(lambda *x: np.stack(x), *curves)}
@@ -285,15 +299,22 @@ def bucket(n: int, *, finest: int = 1) -> int:
     return max(-(-n // octave) * octave, finest)
 
 
-def padded(parts: Sequence[Data]) -> list[Data]:
-    """The groups' data with equal shapes, each axis at a bucket's size, ready to stack. Padding repeats values and
-    weighs 0."""
-    if "curve" not in parts[0].inputs:
-        rows = bucket(max(len(p.observed) for p in parts), finest=8)
-        return [_padded_rows(p, rows) for p in parts]
-    dims = [_curve_dims(p) for p in parts]
-    size = {k: bucket(max(d[k] for d in dims), finest=4 if k != "runs" else 1) for k in dims[0]}
-    return [_padded_curves(p, size) for p in parts]
+def padded(data: Data, *, coarse: bool = False) -> Data:
+    """The data with each axis at a bucket's size. Padding repeats values and weighs 0.
+
+    `coarse` takes powers of two, which waste up to half of a program but need few programs: what many groups of
+    different lengths want.
+    """
+
+    def size(n: int, finest: int, least: int) -> int:
+        return max(1 << max(n - 1, 0).bit_length(), least) if coarse else bucket(n, finest=finest)
+
+    if "curve" not in data.inputs:
+        return _padded_rows(data, size(len(data.observed), 8, 32))
+    dims = _curve_dims(data)
+    least = {"steps": 64, "cells": 64, "near": 4, "past": 32 if dims["past"] else 4}
+    sizes = {name: size(dims[name], 4, least[name]) for name in least}
+    return _padded_curves(data, sizes | {"runs": bucket(dims["runs"])})
 
 
 def _curve_dims(data: Data) -> dict[str, int]:

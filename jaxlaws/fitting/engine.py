@@ -86,22 +86,25 @@ def _search(plan: Plan, problem: Problem, starts: Any) -> Race:
     return race(residuals, starts, low, high, solver=plan.solver, rungs=plan.rungs, project=project)
 
 
-# Of programs for point laws, which are long and do little work, XLA on CPUs compiles plain code in half the time; it runs as
-# fast. Sums over curves gain nothing.
-_PLAINLY = {
-    "xla_cpu_use_fusion_emitters": False,
-    "xla_llvm_disable_expensive_passes": True,
-    "xla_backend_optimization_level": 1,
+# XLA on CPUs takes most of a first fit to compile it. At these settings the code is as fast, and there sooner: in a third of
+# the time for point laws, whose programs are long and do little work, in two thirds for curves (docs/performance.md).
+_SOONER = {
+    False: {
+        "xla_backend_optimization_level": 1,
+        "xla_cpu_use_fusion_emitters": False,
+        "xla_llvm_disable_expensive_passes": True,
+    },
+    True: {"xla_backend_optimization_level": 1, "xla_cpu_parallel_codegen_split_count": 1},
 }
 _search_groups = jax.jit(search, static_argnums=0)
-_search_groups_plainly = jax.jit(search, static_argnums=0, compiler_options=_PLAINLY)
+_search_sooner = {curves: jax.jit(search, static_argnums=0, compiler_options=o) for curves, o in _SOONER.items()}
 
 
 def search_groups(plan: Plan, problems: Problem, starts: Any) -> Race:
     """`search`, compiled once for each plan and shape."""
-    if not plan.law.is_curve and jax.default_backend() == "cpu":
+    if jax.default_backend() == "cpu":
         try:
-            return _search_groups_plainly(plan, problems, starts)
+            return _search_sooner[plan.law.is_curve](plan, problems, starts)
         except jax.errors.JaxRuntimeError as error:
             if "compile option" not in str(error):  # another XLA may know other ones
                 raise

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.metadata
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +18,7 @@ from jax.core import Tracer
 
 from jaxlaws.errors import FitError, JaxlawsError, TracerError, nearest
 from jaxlaws.fitting import _clock
+from jaxlaws.fitting._stream import Stream, in_threads
 from jaxlaws.fitting.assemble import Assembled, assemble, columns_of, numeric_columns, padded
 from jaxlaws.fitting.engine import (
     POLISHED,
@@ -176,51 +176,51 @@ def _given(weights: np.ndarray, rows: int) -> np.ndarray:
     return given
 
 
-def _groups(table: Runs, by: Sequence[str]) -> list[tuple[tuple[Any, ...], Runs]]:
+def _groups(table: Runs, by: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], Runs]]:
     """Rows of each group, keys in order of first appearance."""
     frame = table.frame
     codes = frame.groupby(list(by), sort=False, dropna=False).ngroup().to_numpy()
     order = np.argsort(codes, kind="stable")
-    out = []
     for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
-        mask = np.zeros(len(frame), dtype=bool)
-        mask[rows] = True
         key = tuple(v.item() if isinstance(v, np.generic) else v for v in (frame[c].iloc[rows[0]] for c in by))
-        out.append((key, table.select(mask)))
-    return out
+        yield key, table.take(rows)
 
 
 def _fit_groups(
-    settings: _Settings, groups: list[tuple[tuple[Any, ...], Runs]], by: tuple[str, ...], *, alone: bool
+    settings: _Settings, groups: Iterable[tuple[tuple[Any, ...], Runs]], by: tuple[str, ...], *, alone: bool
 ) -> list[Fit]:
-    """Each group apart; those whose padded shapes agree share compiled batches."""
+    """Each group apart; those whose padded shapes agree share compiled batches. Groups come and go: only those of a few
+    batches are in memory."""
     fits: dict[int, Fit] = {}
-    ready: list[_Group] = []
-    for i, (key, table) in enumerate(groups):
-        try:
-            ready.append(_prepare(settings, i, key, table))
-        except JaxlawsError as error:
-            if alone:
-                raise
-            fits[i] = _failed(settings, table, key, by, Status.too_few_rows, str(error))
-    batches: dict[Any, list[_Group]] = {}
-    for group in ready:
-        shapes = tuple(x.shape for x in jax.tree.leaves(group.problem))
-        batches.setdefault((group.layout, shapes), []).append(group)
+    waiting: dict[Any, list[_Group]] = {}
     size = 1 if alone else GROUPS
 
-    def search(part: list[_Group]) -> list[Fit]:
+    def search(part: list[_Group]) -> dict[int, Fit]:
         full = part + [part[-1]] * (size - len(part))
         problems = jax.tree.map(lambda *x: np.stack(x), *[g.problem for g in full])
         found = _searched(settings, settings.plan(part[0].layout), problems, np.stack([g.starts for g in full]))
         each = [jax.tree.map(lambda x, j=j: x[j], found) for j in range(len(part))]
-        return [_finished(settings, group, one, by, alone=alone) for group, one in zip(part, each, strict=True)]
+        done = [_finished(settings, group, one, by, alone=alone) for group, one in zip(part, each, strict=True)]
+        return {group.index: fit for group, fit in zip(part, done, strict=True)}
 
-    for batch in batches.values():
-        parts = [batch[begin : begin + size] for begin in range(0, len(batch), size)]
-        for part, done in zip(parts, _in_threads(search, parts), strict=True):
-            fits |= {group.index: one for group, one in zip(part, done, strict=True)}
-    return [fits[i] for i in range(len(groups))]
+    with Stream(search) as stream:
+        for i, (key, table) in enumerate(groups):
+            try:
+                group = _prepare(settings, i, key, table, coarse=not alone)
+            except JaxlawsError as error:
+                if alone:
+                    raise
+                fits[i] = _failed(settings, table, key, by, Status.too_few_rows, str(error))
+                continue
+            kind = (group.layout, *(x.shape for x in jax.tree.leaves(group.problem)))
+            waiting.setdefault(kind, []).append(group)
+            if len(waiting[kind]) == size:
+                stream.put(kind, waiting.pop(kind))
+        for kind, part in waiting.items():
+            stream.put(kind, part)
+    for part in stream.results:
+        fits |= part
+    return [fits[i] for i in range(len(fits))]
 
 
 def _searched(settings: _Settings, plan: Plan, problems: Problem, starts: np.ndarray) -> Race:
@@ -234,19 +234,23 @@ def _searched(settings: _Settings, plan: Plan, problems: Problem, starts: np.nda
         done = [_converged(jax.tree.map(lambda x, j=j: x[j], (found.best, problems))) for j in range(len(starts))]
         if all(done):
             break
-        order = np.argsort(np.where(np.isfinite(found.objectives), found.objectives, np.inf), axis=1, kind="stable")
-        best = order[:, : min(POLISHED, order.shape[1])]
-        again = np.take_along_axis(found.reached, best[:, :, None], axis=1)
         more = dataclasses.replace(plan, rungs=(Rung(None, solver.polish),), explore=None, linear=False)
-        polished = _run(more, problems, again)
-        objectives, reached = found.objectives.copy(), found.reached.copy()
-        np.put_along_axis(objectives, best, polished.objectives, axis=1)
-        np.put_along_axis(reached, best[:, :, None], polished.reached, axis=1)
-        winner = np.take_along_axis(best, polished.winner[:, None], axis=1)[:, 0]
-        after = Race(best=polished.best, objectives=objectives, reached=reached, winner=winner)
+        after = _continued(more, problems, found, POLISHED)
         # A group that had converged keeps its bits, whatever its neighbours in the batch still need.
         found = jax.tree.map(partial(_kept, np.array(done)), found, after)
     return found
+
+
+def _continued(plan: Plan, problems: Problem, found: Race, keep: int) -> Race:
+    """The best `keep` starts of each group go on by `plan`; ties go to the smaller index."""
+    order = np.argsort(np.where(np.isfinite(found.objectives), found.objectives, np.inf), axis=1, kind="stable")
+    best = order[:, : min(keep, order.shape[1])]
+    again = _run(plan, problems, np.take_along_axis(found.reached, best[:, :, None], axis=1))
+    objectives, reached = found.objectives.copy(), found.reached.copy()
+    np.put_along_axis(objectives, best, again.objectives, axis=1)
+    np.put_along_axis(reached, best[:, :, None], again.reached, axis=1)
+    winner = np.take_along_axis(best, again.winner[:, None], axis=1)[:, 0]
+    return Race(best=again.best, objectives=objectives, reached=reached, winner=winner)
 
 
 def _run(plan: Plan, problems: Problem, starts: np.ndarray) -> Race:
@@ -259,33 +263,20 @@ def _chunked(plan: Plan, problems: Problem, starts: np.ndarray) -> Race:
     of starts, so that no bit depends on the machine's size."""
     count = starts.shape[1]
     size = max(4, 1 << max(0, (count // CHUNKS).bit_length() - 1))
-    whole = plan.explore is not None or any(rung.keep is not None for rung in plan.rungs)
-    if whole or count < 2 * size or jax.default_backend() != "cpu":  # an accelerator wants them all at once
-        return _run(plan, problems, starts)
+    if plan.explore is not None or count < 2 * size or jax.default_backend() != "cpu":
+        return _run(plan, problems, starts)  # an accelerator wants them all at once
+    for i, rung in enumerate(plan.rungs[1:], 1):
+        if rung.keep is not None:  # who goes on is decided among all
+            first = _chunked(dataclasses.replace(plan, rungs=plan.rungs[:i]), problems, starts)
+            rest = (dataclasses.replace(rung, keep=None), *plan.rungs[i + 1 :])
+            return _continued(dataclasses.replace(plan, rungs=rest, linear=False), problems, first, rung.keep)
     chunks = -(-count // size)
     padded = np.concatenate([starts, np.repeat(starts[:, -1:], chunks * size - count, axis=1)], axis=1)
-    races = _in_threads(lambda i: _run(plan, problems, padded[:, i * size : (i + 1) * size]), list(range(chunks)))
+    races = in_threads(lambda i: _run(plan, problems, padded[:, i * size : (i + 1) * size]), list(range(chunks)))
     objectives = np.concatenate([r.objectives for r in races], axis=1)[:, :count]
     reached = np.concatenate([r.reached for r in races], axis=1)[:, :count]
     winner = int(np.argmin(np.where(np.isfinite(objectives[0]), objectives[0], np.inf)))
     return Race(races[winner // size].best, objectives, reached, np.array([winner]))
-
-
-def _in_threads(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """Results of `work`, in order: the first one alone, so that what it compiles serves the others, on all cores."""
-    first = [work(item) for item in items[:1]]
-    cores = os.cpu_count() or 1
-    if len(items) <= 2 or cores == 1:
-        return first + [work(item) for item in items[1:]]
-
-    device = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
-
-    def wide(item: Any) -> Any:
-        with jax.enable_x64(True), jax.default_device(device):  # contexts do not reach into threads
-            return work(item)
-
-    with ThreadPoolExecutor(cores) as pool:
-        return first + list(pool.map(wide, items[1:]))
 
 
 def _kept(keep: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -311,10 +302,17 @@ class _Group:
     layout: Layout
     problem: Problem
     starts: np.ndarray
+    coarse: bool = False  # padded to few shapes
 
 
 def _prepare(
-    settings: _Settings, index: int, key: tuple[Any, ...], table: Runs, per: Mapping[str, str] | None = None
+    settings: _Settings,
+    index: int,
+    key: tuple[Any, ...],
+    table: Runs,
+    per: Mapping[str, str] | None = None,
+    *,
+    coarse: bool = False,
 ) -> _Group:
     law = settings.law
     assembled = assemble(
@@ -336,7 +334,7 @@ def _prepare(
         elif param.reference == "peak_lr":
             fixed[name] = assembled.peak
     problem = Problem(
-        data=padded([assembled.data])[0],
+        data=padded(assembled.data, coarse=coarse),
         fixed=fixed,
         objective=settings.objective,
         priors=priors,
@@ -348,7 +346,7 @@ def _prepare(
         lambda x: np.asarray(x) if np.asarray(x).dtype.kind in "iub" else np.asarray(x, np.float64), problem
     )
     starts = starting_points(law, layout, settings.params, settings.starts, settings.seed)
-    return _Group(index, key, table, assembled, layout, problem, starts)
+    return _Group(index, key, table, assembled, layout, problem, starts, coarse)
 
 
 def _priors(settings: _Settings, layout: Layout) -> dict[str, Normal]:
@@ -363,11 +361,13 @@ def _enough_rows(
     settings: _Settings, table: Runs, assembled: Assembled, layout: Layout, priors: Mapping[str, Normal]
 ) -> None:
     law = settings.law
-    names = [n for n in columns_of(law) if n in table.frame.columns]
-    distinct = len(_weighed(settings, table).frame[names].drop_duplicates())
+    live = distinct = int(np.sum(assembled.data.weight > 0))
+    if not law.is_curve:  # whose every observation is a step of its own
+        names = [n for n in columns_of(law) if n in table.frame.columns]
+        distinct = len(_weighed(settings, table).frame[names].drop_duplicates())
     known = sum(slot.copies for slot in layout if slot.name in priors)
     wanted = sum(slot.copies for slot in layout) - known
-    if distinct < wanted or float(np.sum(assembled.data.weight > 0)) < wanted:
+    if distinct < wanted or live < wanted:
         raise FitError(
             f"{table.source}: {len(table)} rows, {distinct} of them distinct, are too few for the {wanted} free parameters of "
             f"`{law.name}`; give more rows or hold some with `--fix`."
@@ -457,7 +457,7 @@ def _guesses(settings: _Settings, group: _Group, x: np.ndarray) -> list[str]:
     values = {k: np.asarray(v) for k, v in unpack(group.layout, x).items()}
     params = {**group.problem.fixed, **values}
     here = np.asarray(evaluate(settings.law, params, group.problem.data))
-    there = np.asarray(evaluate(settings.law, params, padded([doubted])[0]))
+    there = np.asarray(evaluate(settings.law, params, padded(doubted, coarse=group.coarse)))
     live = group.problem.data.weight > 0
     worth = np.where(live, np.abs(here - there), 0.0).max(axis=1)
     runs = group.assembled.runs
@@ -577,7 +577,7 @@ def _distinct(values: np.ndarray) -> int:
 
 def _fit_shared(settings: _Settings, table: Runs, by: tuple[str, ...], share: Sequence[str]) -> list[Fit]:
     """One joint problem: shared parameters once, the others with a copy for each group."""
-    groups = _groups(table, by)
+    groups = list(_groups(table, by))
     column = "jaxlaws_group"
     codes = table.frame.groupby(list(by), sort=False, dropna=False).ngroup()
     label = codes.astype(str).to_numpy(dtype=object)
@@ -617,8 +617,9 @@ def _fit_shared(settings: _Settings, table: Runs, by: tuple[str, ...], share: Se
     return fits
 
 
-def _versions() -> dict[str, str]:
-    out = {}
+@functools.cache
+def _versions() -> Mapping[str, str]:
+    out: dict[str, str] = {}
     for name in ("jaxlaws", "jax", "numpy"):
         try:
             out[name] = importlib.metadata.version(name)

@@ -146,7 +146,7 @@ def _table(fit: Fit, runs: Runs, branch_of: str | Mapping[str, str] | None) -> P
             out[..., rows] = flat[..., i, None]
         return out
 
-    return Places(jax.tree.map(np.asarray, padded([data])[0]), finish)
+    return Places(jax.tree.map(np.asarray, padded(data)), finish)
 
 
 def stacked(fit: Fit, name: str, value: Any, each: Callable[[Any], Any]) -> Any:
@@ -223,7 +223,7 @@ def _along(
     if missing:
         raise FitError(f"`predict(schedule=...)`: `{law.name}` also needs {', '.join(missing)}.")
     ones = np.ones((1, len(steps)))
-    whole = padded([Data({"curve": one, **more}, ones, ones, copy)])[0]
+    whole = padded(Data({"curve": one, **more}, ones, ones, copy))
     return Places(whole, lambda values: values[..., 0, : len(steps)])
 
 

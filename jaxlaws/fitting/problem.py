@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxlaws.fitting._split import split
 from jaxlaws.objectives import Normal, Objective, link
 from jaxlaws.solvers import Batched, columns
 from jaxlaws.solvers._linear import solve_positive
@@ -45,6 +46,8 @@ class Slot:
 
 
 Layout = tuple[Slot, ...]
+
+_SWOLLEN = 4.0  # the terms of a curve's pairwise sums are a thousand times larger than the sums: those are not stored
 
 
 def pack(layout: Layout, values: Mapping[str, Any]) -> list[Any]:
@@ -83,28 +86,60 @@ def predictions(law: Law, params: Mapping[str, Any], data: Data) -> Any:
     return jax.vmap(one)(data.inputs, data.copy)
 
 
-def many_predictions(law: Law, free: Mapping[str, Any], fixed: Mapping[str, Any], data: Data) -> Any:
-    """Law at every observation of every group for many starts, `(rows, groups * starts)`.
+@dataclass(frozen=True)
+class Predictor:
+    """The law at every observation of every group for many starts, `(rows, groups * starts)`: `at` takes free
+    parameters `(groups, starts)` or `(copies, groups, starts)`. `stored` is as in `columns`."""
 
-    `free` has values `(groups, starts)` or `(copies, groups, starts)`; `data` and `fixed` have a leading axis of groups.
-    """
+    at: Callable[[Mapping[str, Any]], Any]
+    stored: bool
+
+
+def predictor(law: Law, layout: Layout, fixed: Mapping[str, Any], data: Data) -> Predictor:
+    """`data` and `fixed` have a leading axis of groups. What the free parameters do not touch is computed here, once."""
+    names = tuple(slot.name for slot in layout)
+
+    def formula(still: Any, own: Mapping[str, Any]) -> Any:
+        inputs, fixed = still
+        return law.fn(*(inputs[name] for name in law.inputs), **fixed, **own)
+
+    def like(leaf: Any, axes: int) -> Any:
+        return jax.ShapeDtypeStruct(jnp.shape(leaf)[axes:], jnp.result_type(leaf))
+
+    one = jax.tree.map(lambda leaf: like(leaf, 2), data.inputs), jax.tree.map(lambda leaf: like(leaf, 1), dict(fixed))
+    scalar = jax.ShapeDtypeStruct((), data.observed.dtype)
+    parts = split(formula, one, dict.fromkeys(names, scalar))
+    features = jax.vmap(jax.vmap(parts.prepare, in_axes=((0, None),)))((data.inputs, dict(fixed)))
+    stored = parts.swelling <= _SWOLLEN
+
+    def at(features: Any, copy: Mapping[str, Any], free: Mapping[str, Any]) -> Any:
+        own = {name: value[copy[name]] if name in copy else value for name, value in free.items()}
+        return parts.finish(features, own)
+
+    if law.is_curve and stored:
+        # Steps outermost, starts innermost: what comes next is sums over rows, of many starts at once.
+        wide = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, -1)[..., None], features)
+
+        def run(features: Any, copy: Mapping[str, Any], free: Mapping[str, Any]) -> Any:
+            pick = jax.vmap(lambda value, index: value[index], in_axes=(1, 0))
+            own = {name: pick(value, copy[name]) if name in copy else value for name, value in free.items()}
+            return parts.beside(features, own)
+
+        copy = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), dict(data.copy))
+        every = jax.vmap(run, in_axes=(0, 0, None))
+        return Predictor(lambda free: _rows_first(every(wide, copy, dict(free))), stored)
     if law.is_curve:
+        starts = jax.vmap(at, in_axes=(None, None, -1), out_axes=-1)
+        every = jax.vmap(jax.vmap(starts, in_axes=(0, 0, None)), in_axes=(0, 0, -2), out_axes=-2)
+        return Predictor(lambda free: _rows_first(every(features, dict(data.copy), dict(free))), stored)
+    inner = jax.vmap(jax.vmap(at, in_axes=(None, None, -1)), in_axes=(0, 0, -2))
+    features, copy = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), (features, dict(data.copy)))
+    whole = jax.vmap(inner, in_axes=(0, 0, None))
+    return Predictor(lambda free: _rows_first(whole(features, copy, dict(free))), stored)
 
-        def group(data: Data, fixed: Mapping[str, Any], free: Mapping[str, Any]) -> Any:
-            return jax.vmap(lambda free: predictions(law, {**fixed, **free}, data), in_axes=-1, out_axes=-1)(free)
 
-        found = jax.vmap(group, in_axes=(0, 0, -2), out_axes=-2)(data, dict(fixed), dict(free))
-    else:
-        # Rows outermost, starts innermost: what comes next is sums over rows, of many starts at once.
-        def row(inputs: Mapping[str, Any], copy: Mapping[str, Any]) -> Any:
-            def group(inputs: Any, copy: Any, fixed: Any, free: Any) -> Any:
-                own = {name: value[copy[name]] if name in copy else value for name, value in free.items()}
-                return jax.vmap(lambda own: law.fn(*(inputs[name] for name in law.inputs), **fixed, **own))(own)
-
-            return jax.vmap(group, in_axes=(0, 0, 0, -2))(inputs, copy, dict(fixed), dict(free))
-
-        rows_first = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), (data.inputs, data.copy))
-        found = jax.vmap(row)(*rows_first)
+def _rows_first(found: Any) -> Any:
+    """`(..., groups, starts)` to `(rows, groups * starts)`."""
     return found.reshape(-1, found.shape[-2] * found.shape[-1])
 
 
@@ -129,8 +164,10 @@ def residuals_of(
     def spread(leaf: Any, starts: int) -> Any:
         return _for_starts(leaf, starts) if own is None else leaf
 
+    predict = predictor(law, layout, fixed, data)
+
     def inner(x: Sequence[Any]) -> Any:
-        return many_predictions(law, _by_group(unpack(layout, x), groups), fixed, data)
+        return predict.at(_by_group(unpack(layout, x), groups))
 
     def difference(predicted: Any) -> Any:
         return link(predicted, on) - spread(target, predicted.shape[1] // groups)
@@ -146,8 +183,7 @@ def residuals_of(
     def pulls(x: Sequence[Any]) -> Any:
         return jnp.concatenate([p.reshape(-1, x[0].shape[0]) for p in _pulls(unpack(layout, x), objective, priors)])
 
-    # What a curve's sums are made of is a thousand times larger than the sums.
-    return Batched(inner, outer, pulls if priors else None, stored=not law.is_curve, share=share)
+    return Batched(inner, outer, pulls if priors else None, stored=predict.stored, share=share)
 
 
 def _by_group(free: Mapping[str, Any], groups: int) -> dict[str, Any]:
@@ -215,6 +251,7 @@ def projection(
     on = objective.on or law.output.scale
     scale = 1.0 / data.observed if on == "log" else jnp.ones_like(data.observed)
     either = jnp.asarray([not slots[i].log for i in at])[:, None]  # on its own scale a parameter may have any sign
+    predict = predictor(law, layout, fixed, data)
 
     def projected(x: Any) -> Any:
         starts = x.shape[1] // groups
@@ -224,11 +261,11 @@ def projection(
             full = [x[i] for i in range(len(slots))]
             for i, value in zip(at, raw, strict=True):
                 full[i] = jnp.log(value) if slots[i].log else value
-            return many_predictions(law, _by_group(unpack(layout, full), groups), fixed, data)
+            return predict.at(_by_group(unpack(layout, full), groups))
 
         before = jnp.stack([jnp.exp(x[i]) if slots[i].log else x[i] for i in at])
         # Affine in the parameters: the value less the columns times them is what the other terms give.
-        value, slopes = columns(predicted, before, stored=not law.is_curve)
+        value, slopes = columns(predicted, before, stored=predict.stored)
         slopes = [jax.lax.optimization_barrier(slope * unit) for slope in slopes]
         rest = value * unit - sum(c[None] * column for c, column in zip(before, slopes, strict=True))
         target = observed * unit - rest

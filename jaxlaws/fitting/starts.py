@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 
 import numpy as np
@@ -27,6 +28,7 @@ _JOE_KUO = (
 )
 
 
+@functools.lru_cache(maxsize=8)  # the same for every group of a table
 def sobol(count: int, dimensions: int, seed: int) -> np.ndarray:
     """Points of the unit cube, `(count, dimensions)`: those of `scipy.stats.qmc.Sobol`, scrambled by Matousek's linear
     matrices and a shift.
@@ -48,7 +50,9 @@ def sobol(count: int, dimensions: int, seed: int) -> np.ndarray:
     steps = np.arange(count - 1)
     changed = np.round(np.log2(~steps & (steps + 1))).astype(int)
     moves = np.concatenate([quasi[:, None], scrambled[:, changed]], axis=1)
-    return np.bitwise_xor.accumulate(moves, axis=1).T / 2.0**_BITS
+    points = np.bitwise_xor.accumulate(moves, axis=1).T / 2.0**_BITS
+    points.flags.writeable = False
+    return points
 
 
 def _direction_numbers(dimension: int) -> list[int]:

@@ -18,9 +18,10 @@ import numpy as np
 
 from jaxlaws.errors import FitError
 from jaxlaws.fitting._groups import of_group
+from jaxlaws.fitting._stream import in_threads
 from jaxlaws.fitting.assemble import numeric_columns
 from jaxlaws.fitting.engine import Problem, boxes
-from jaxlaws.fitting.fit import CONDITION, GIVEN, _given, _Group, _in_threads, _prepare, _Settings
+from jaxlaws.fitting.fit import CONDITION, GIVEN, _given, _Group, _prepare, _Settings
 from jaxlaws.fitting.problem import Layout, pack, residuals_of
 from jaxlaws.fitting.result import Fit, Value
 from jaxlaws.objectives import Normal, Objective, link, parse
@@ -295,7 +296,7 @@ def _blocks(
         found = _solve(of.law, of.layout, problem, trips, told, seen, held[full], starts[full])
         return [np.asarray(leaf)[: len(part)] for leaf in jax.device_get(found)]
 
-    done = _in_threads(one, parts)
+    done = in_threads(one, parts)
     return _Minima(*(np.concatenate(leaves) for leaves in zip(*done, strict=True)))
 
 

@@ -65,6 +65,10 @@ class Runs:
         """Rows where `mask` is true."""
         return replace(self, frame=self.frame[np.asarray(mask, dtype=bool)], whole=self.whole or self)
 
+    def take(self, rows: np.ndarray) -> Runs:
+        """Rows at these positions. For one of many groups of rows cheaper than `select`, which looks at all rows."""
+        return replace(self, frame=self.frame.iloc[rows], whole=self.whole or self)
+
     def column(self, name: str) -> np.ndarray:
         """Column `name` as float64 of shape `(rows,)`."""
         name = self._other_names.get(name, name)

@@ -11,7 +11,6 @@ first four moments are kept. All of this is host code in NumPy; it runs once a c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -44,18 +43,19 @@ def edges_of(lr: Array, logged: Array, *, top: int) -> Edges:
     """Edges at logged steps, jumps and kinks; growing geometrically from sharp kinks, and towards a climb's end `top`."""
     kinks = sorted({0, top} | {k for jump in breaks(lr) for k in (int(jump) - 1, int(jump))})
     sharp = [k for k in kinks if _is_sharp(lr, k) or (k == 0 and top > 0)]
-    marks = set(kinks) | set(map(int, logged)) | {top - int(m) for m in growing(top)}
+    marks = [np.array(kinks), np.asarray(logged), top - growing(top)]
     ends = [*kinks, int(logged[-1])]
     for begin, end in zip(kinks, ends[1:], strict=True):
         if begin in sharp:
-            marks |= {begin + int(m) for m in growing(end - begin)}
-    for before, after in pairwise([0, *map(int, logged)]):
+            marks.append(begin + growing(end - begin))
+    gaps = np.diff(logged, prepend=0)
+    for after, gap in zip(logged[gaps > WIDE], gaps[gaps > WIDE], strict=True):
         # Seldom logged steps: what lies far before one is cut as finely as if the steps between had been logged.
         reach = float(WIDE)
-        while reach < after - before:
-            marks.add(after - int(reach))
+        while reach < gap:
+            marks.append(np.array([after - int(reach)]))
             reach *= 1.6
-    edges = graded(np.array(sorted(marks)), logged)
+    edges = graded(np.unique(np.concatenate(marks)), logged)
     return Edges(edges, np.flatnonzero(np.isin(edges, kinks)), np.array(sharp, dtype=edges.dtype))
 
 
@@ -215,14 +215,13 @@ def growing(length: int) -> Array:
 def graded(edges: Array, logged: Array) -> Array:
     """More edges, so that no cell is longer than its distance to the next logged step after its end."""
     after = np.searchsorted(logged, edges[1:], side="right")
-    out = [edges[:1]]
-    for begin, end, nearest in zip(edges[:-1], edges[1:], after, strict=True):
-        cuts = [end]
-        if nearest < len(logged):
-            distance = int(logged[nearest] - end)
-            while cuts[-1] - begin > logged[nearest] - cuts[-1]:
-                cuts.append(cuts[-1] - max(int(logged[nearest] - cuts[-1]), 1))
-                if distance < 1 or cuts[-1] <= begin:
-                    break
-        out.append(np.array([c for c in reversed(cuts) if c > begin], dtype=edges.dtype))
-    return np.concatenate(out)
+    nearest = np.append(logged, np.iinfo(np.int64).max)[after]
+    out = [edges]
+    for cell in np.flatnonzero(np.diff(edges) > nearest - edges[1:]):
+        begin, cut, goal = int(edges[cell]), int(edges[cell + 1]), int(nearest[cell])
+        while cut - begin > goal - cut:
+            cut -= max(goal - cut, 1)
+            if cut <= begin:
+                break
+            out.append(np.array([cut], dtype=edges.dtype))
+    return np.unique(np.concatenate(out))

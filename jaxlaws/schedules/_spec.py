@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from typing import Any
@@ -27,6 +28,11 @@ def parse(spec: str) -> Schedule:
     """Schedule that a spec string describes. Raises `ScheduleError`, one sentence that shows the place."""
     if not isinstance(spec, str):
         raise ScheduleError(f"`parse(spec)` needs a string such as `cosine(peak=3e-4, total=24000)`; got {spec!r}.")
+    return _parsed(spec)
+
+
+@functools.lru_cache(maxsize=1024)  # tables repeat a spec in each row
+def _parsed(spec: str) -> Schedule:
     reader = _Reader(spec)
     value = reader.value()
     reader.end()

@@ -21,6 +21,7 @@ _FIRST_DAMPING = 1e-2
 _NEAR_DAMPING = 1e-3
 _LEAST = 1e-2  # of a row's Gauss-Newton curvature, so that no direction is without any
 _NEAR = 1e-6  # damping below which a search is near its minimum
+_SAME = 1e-4  # share of the objective that tells two solved-for points apart, in float32 too
 _UNROLLED = 24  # beyond so many coordinates one jvp each would take too long to compile
 
 
@@ -109,33 +110,56 @@ class LevenbergMarquardt:
         low = jnp.broadcast_to(jnp.asarray(low, starts.dtype), (n,))[:, None]
         high = jnp.broadcast_to(jnp.asarray(high, starts.dtype), (n,))[:, None]
         tiny = jnp.finfo(starts.dtype).tiny
+        eps = float(jnp.finfo(starts.dtype).eps)
+        rows = jax.eval_shape(batched(residuals), tuple(starts[:, i] for i in range(n))).shape[0]
+        first_part = projected if project is not None else 0
 
-        def trip(i: Any, now: tuple[Minimum, Any]) -> tuple[Minimum, Any]:
-            here, growth = now
+        def trip(now: tuple[Any, Minimum, Any, Any]) -> tuple[Any, Minimum, Any, Any]:
+            i, here, growth, done = now
             stuck = frozen(here.x, here.gradient, low, high)
             step = _step(here, stuck)
             x = jnp.clip(here.x + step, low, high)
             taken = x - here.x
             bent = jnp.sum(_model(here) * taken[None, :, :], axis=1)
             predicted = -jnp.sum(here.gradient * taken + 0.5 * taken * bent, axis=0)
-            if project is not None and projected:
-                x = jnp.clip(jax.lax.cond(i <= projected, project, lambda x: x, x), low, high)
+            if project is not None and first_part:
+                x = jnp.clip(jax.lax.cond(i <= first_part, project, lambda x: x, x), low, high)
             there = _evaluate(residuals, x, here.damping)
             gain = (here.objective - there.objective) / jnp.maximum(predicted, tiny)
-            better = there.objective < here.objective  # false for NaN
-            # Nielsen's rule: damping falls smoothly with the gain ratio, and grows faster with each failure in a row.
-            eased = here.damping * jnp.clip(1.0 - (2.0 * gain - 1.0) ** 3, 0.1, 2.0)
             begun = jnp.isfinite(here.objective)
+            better = there.objective < here.objective  # false for NaN
+            # Residuals are rounded as the values are that they are differences of. At that level of the objective the
+            # gradient still tells which of two points is nearer the minimum.
+            rounding = eps * (here.objective + jnp.sqrt(2.0 * rows * here.objective))
+            level = begun & (jnp.abs(there.objective - here.objective) <= rounding)
+            better = jnp.where(level, _slant(there, here, stuck) < _slant(here, here, stuck), better)
+            # Nielsen's rule: damping falls smoothly with the gain ratio, and grows faster with each failure in a row.
+            gain = jnp.where(level, 1.0, gain)  # of rounding, else
+            eased = here.damping * jnp.clip(1.0 - (2.0 * gain - 1.0) ** 3, 0.1, 2.0)
             damping = jnp.clip(
                 jnp.where(better, jnp.where(begun, eased, here.damping), here.damping * growth), 1e-14, 1e14
             )
             growth = jnp.where(better, 2.0, jnp.minimum(growth * 2.0, 64.0))
-            if project is not None and projected:
-                # Where projected steps gain nothing more, damping has grown: the steps after them begin anew.
-                damping = jnp.where(i == projected, _FIRST_DAMPING, damping)
-                growth = jnp.where(i == projected, 2.0, growth)
-            chosen = jax.tree.map(partial(_where, better), there, here)
-            return dataclasses.replace(chosen, damping=damping), growth
+            # Where an undamped step promises nothing, or a solved-for one changes nothing, a start has arrived. The objective's
+            # rounding (eps) would leave the parameters half of their digits.
+            free = _step(dataclasses.replace(here, damping=jnp.full(count, 10.0 * eps, starts.dtype)), stuck)
+            promised = -0.5 * jnp.sum(here.gradient * free, axis=0)
+            same = jnp.abs(here.objective - there.objective) <= _SAME * here.objective
+            ended = begun & (jnp.abs(promised) <= eps**1.75 * here.objective)
+            if first_part:
+                ended = jnp.where(i <= first_part, begun & same & (here.damping <= _FIRST_DAMPING), ended)
+            chosen = dataclasses.replace(jax.tree.map(partial(_where, better), there, here), damping=damping)
+            # What is done stays as it is, whatever others beside it still need.
+            after = jax.tree.map(partial(_where, done), here, chosen)
+            done = done | ended
+            if first_part:
+                # When projected steps gain nothing more, damping has grown: the steps after them begin anew.
+                i = jnp.where((i < first_part) & jnp.all(done), first_part, i)
+                turn = i == first_part
+                after = dataclasses.replace(after, damping=jnp.where(turn, _FIRST_DAMPING, after.damping))
+                growth = jnp.where(turn, 2.0, growth)
+                done = done & ~turn
+            return i + 1, after, growth, done
 
         # The first trip has nothing to descend from, so it takes no step and evaluates the start: the program then holds the
         # residuals once, which halves the time to compile it.
@@ -143,7 +167,8 @@ class LevenbergMarquardt:
         first = _nowhere(jnp.clip(starts.T, low, high))
         if isinstance(residuals, Batched) and residuals.near:
             first = dataclasses.replace(first, damping=jnp.full(count, _NEAR_DAMPING, starts.dtype))
-        found, _ = jax.lax.fori_loop(0, length, trip, (first, jnp.full(count, 2.0, starts.dtype)))
+        begin = (jnp.asarray(0), first, jnp.full(count, 2.0, starts.dtype), jnp.zeros(count, bool))
+        _, found, _, _ = jax.lax.while_loop(lambda now: (now[0] < length) & ~jnp.all(now[3]), trip, begin)
         return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, -1, 0), found)
 
 
@@ -267,6 +292,14 @@ def _step(here: Minimum, stuck: Any) -> Any:
     matrix = jnp.where(both, unit, 0.0) + eye * jnp.where(keep, here.damping[None], 1.0)[None, :]
     right = jnp.where(keep, -here.gradient * scale, 0.0)
     return jnp.where(keep, scale * solve_positive(matrix, right), 0.0)
+
+
+def _slant(at: Minimum, here: Minimum, stuck: Any) -> Any:
+    """Squared gradient `at` a point in units of the curvature `here`."""
+    diagonal = jnp.stack([here.normal[i, i] for i in range(here.x.shape[0])])
+    return jnp.sum(
+        jnp.where(stuck, 0.0, at.gradient**2 / jnp.maximum(diagonal, jnp.finfo(diagonal.dtype).tiny)), axis=0
+    )
 
 
 def _model(here: Minimum) -> Any:
