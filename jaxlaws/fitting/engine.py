@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlaws.errors import FitError, nearest
+from jaxlaws.fitting._plainly import CURVES, plainly
 from jaxlaws.fitting.problem import Data, Layout, Slot, arrays_of, objective_of, projection, residuals_of, unpack
 from jaxlaws.fitting.starts import sobol
 from jaxlaws.objectives import Normal, Objective, huber
@@ -86,29 +87,12 @@ def _search(plan: Plan, problem: Problem, starts: Any) -> Race:
     return race(residuals, starts, low, high, solver=plan.solver, rungs=plan.rungs, project=project)
 
 
-# XLA on CPUs takes most of a first fit to compile it. At these settings the code is as fast, and there sooner: in a third of
-# the time for point laws, whose programs are long and do little work, in two thirds for curves (docs/performance.md).
-_SOONER = {
-    False: {
-        "xla_backend_optimization_level": 1,
-        "xla_cpu_use_fusion_emitters": False,
-        "xla_llvm_disable_expensive_passes": True,
-    },
-    True: {"xla_backend_optimization_level": 1, "xla_cpu_parallel_codegen_split_count": 1},
-}
-_search_groups = jax.jit(search, static_argnums=0)
-_search_sooner = {curves: jax.jit(search, static_argnums=0, compiler_options=o) for curves, o in _SOONER.items()}
+_search_groups = {False: plainly(search), True: plainly(search, CURVES)}
 
 
 def search_groups(plan: Plan, problems: Problem, starts: Any) -> Race:
     """`search`, compiled once for each plan and shape."""
-    if jax.default_backend() == "cpu":
-        try:
-            return _search_sooner[plan.law.is_curve](plan, problems, starts)
-        except jax.errors.JaxRuntimeError as error:
-            if "compile option" not in str(error):  # another XLA may know other ones
-                raise
-    return _search_groups(plan, problems, starts)
+    return _search_groups[plan.law.is_curve](plan, problems, starts)
 
 
 def _cast(tree: Any, dtype: Any) -> Any:

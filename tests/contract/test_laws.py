@@ -20,7 +20,7 @@ import pytest
 import jaxlaws
 from jaxlaws import Law, formula, huber
 from jaxlaws.fitting import solve
-from jaxlaws.fitting.engine import Plan, Problem, _search_groups_plainly, layout_of, limits, search, starting_points
+from jaxlaws.fitting.engine import Plan, Problem, layout_of, limits, search, starting_points
 from jaxlaws.fitting.problem import Data
 from jaxlaws.solvers import Rung, Status, levenberg_marquardt
 
@@ -257,9 +257,8 @@ def test_another_delta_compiles_nothing_in_fit(compilations):
     noise = 1.0 + 1e-3 * np.sin(np.arange(16.0))  # without any, a search is never done and `fit` adds rungs
     table = pd.DataFrame({"x": x, "loss": 8.0 * x**-0.1 * noise})
     first = jaxlaws.fit(power, table, starts=8)
-    held, count = _search_groups_plainly._cache_size(), len(compilations)
+    count = len(compilations)
     second = jaxlaws.fit(power, table, starts=8, objective=huber(5e-3))
-    assert _search_groups_plainly._cache_size() == held
     assert len(compilations) == count
     assert second.objective != first.objective
 
