@@ -375,7 +375,9 @@ def costs(of: Subject, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def normal_matrix(of: Subject) -> np.ndarray:
     """Gauss-Newton's matrix of the fit, `(params, params)`."""
-    found = _blocks(of, of.center[None], None, None, np.zeros((1, len(of.center)), dtype=bool), 0, np.arange(1))
+    nothing = np.zeros((1, len(of.center)), dtype=bool)
+    with jax.enable_x64(True):
+        found = _blocks(of, of.center[None], None, None, nothing, 0, np.arange(1))
     return np.asarray(found.normal[0])
 
 
