@@ -5,11 +5,14 @@ from __future__ import annotations
 import doctest
 import importlib
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
 
 import jaxlaws
+from jaxlaws.cli.app import app
 
 README = Path(__file__).parents[1] / "README.md"
 HOUSE = Path(jaxlaws.__file__).parent
@@ -43,6 +46,22 @@ def test_python_blocks_run_in_order(readme, python, tmp_path):
     assert any(lines), "README.md has no ```python block"
     (tmp_path / "README.py").write_text("\n".join(lines))
     python("README.py")
+
+
+def shell_lines() -> list[str]:
+    fences = re.findall(r"^```sh\n(.*?)^```$", README.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return [line for fence in fences for line in fence.splitlines() if line.startswith("jaxlaws ")]
+
+
+@pytest.mark.parametrize("line", shell_lines())
+def test_a_shell_line_names_commands_and_options_that_exist(line):
+    words = shlex.split(line, comments=True)[1:]
+    command = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        assert words[0] in command.commands, line
+        command = command.commands[words.pop(0)]
+    known = {option for param in command.params for option in param.opts}
+    assert {word for word in words if word.startswith("--")} <= known, line
 
 
 def modules_with_examples() -> list[str]:

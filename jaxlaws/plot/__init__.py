@@ -9,6 +9,8 @@
 | runs to add                            | `design_chart(design)`                                   |
 | laws compared on held-out rows         | `rollout_chart(comparison)`: errors against distance     |
 | the influence of runs                  | `influence_chart(influence)`: what hangs on which run    |
+| draws of parameters                    | `intervals_chart(draws)`                                 |
+| profiles, and contours of two          | `profile_chart(profile, contour)`                        |
 | a planned learning rate                | `schedule_chart(plan)`                                   |
 | a chart that is to be a file           | `save(chart, path)`: .png, .svg, .pdf or .html           |
 | no idea whether altair is installed    | `ready()`, which raises a sentence where it is not       |
@@ -21,6 +23,7 @@ from jaxlaws.plot._style import ready
 from jaxlaws.plot.chart import fit_chart
 from jaxlaws.plot.design import design_chart
 from jaxlaws.plot.influence import influence_chart
+from jaxlaws.plot.intervals import intervals_chart, profile_chart
 from jaxlaws.plot.rates import basin_chart, batch_chart
 from jaxlaws.plot.rollout import rollout_chart
 from jaxlaws.plot.save import ENDINGS, save
@@ -34,6 +37,8 @@ __all__ = [
     "design_chart",
     "fit_chart",
     "influence_chart",
+    "intervals_chart",
+    "profile_chart",
     "ready",
     "rollout_chart",
     "save",
