@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 # XLA on CPUs takes most of a first fit to compile it. With these options the code is there sooner, and as fast. Its older
-# emitters would halve the time once more for point laws; not taken, as a process died in XLA's threads with them.
+# emitters would save a third more for point laws; not taken yet, as a process that used them died (docs/performance.md).
 POINTS = {"xla_backend_optimization_level": 1, "xla_llvm_disable_expensive_passes": True}
 CURVES = {"xla_backend_optimization_level": 1, "xla_cpu_parallel_codegen_split_count": 1}
 

@@ -31,8 +31,8 @@ def priors_from(law: Law | str, sets: Sequence[str], names: Sequence[str] = (), 
     `widen`. Raises `FitError` for names that the law does not have, and for fewer than two sets.
 
     >>> told = priors_from("overtraining", ["C4", "RedPajama", "RefinedWeb"])
-    >>> {name: (round(prior.mean, 4), round(prior.sd, 4)) for name, prior in told.items()}
-    {'eta': (0.1283, 0.0089)}
+    >>> {name: (round(prior.mean, 3), round(prior.sd, 3)) for name, prior in told.items()}
+    {'eta': (0.128, 0.009)}
     """
     one = find(law)
     if len(set(sets)) < 2:

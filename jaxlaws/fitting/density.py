@@ -82,7 +82,7 @@ def _of_kind(dtype: Any, leaf: Any) -> Any:
 def dispersion(of: Subject) -> float:
     r"""By what the objective is divided to become minus a log-likelihood near its minimum.
 
-    $\sum w\psi^2 / \sum w\psi'$ with $\psi = \rho'$ at the residuals, on n - p degrees of freedom: the residual variance
+    $\sum w^2\psi^2 / \sum w\psi'$ with $\psi = \rho'$ at the residuals, on n - p degrees of freedom: the residual variance
     for least squares, its counterpart for robust costs (Heritier & Ronchetti 1994). Times (1 + r)/(1 - r) where
     neighbouring rows of a run correlate by r.
     """
@@ -97,7 +97,7 @@ def dispersion(of: Subject) -> float:
         raise FitError(
             f"the objective {of.objective} has no curvature at any residual: no density can be read off it; use `bootstrap`."
         )
-    return float(np.sum(weight * slope[live] ** 2) * rows / left / bent * (1 + r) / (1 - r))
+    return float(np.sum((weight * slope[live]) ** 2) * rows / left / bent * (1 + r) / (1 - r))
 
 
 def slopes(of: Subject, residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ _FIRST_DAMPING = 1e-2
 _NEAR_DAMPING = 1e-3
 _LEAST = 1e-2  # of a row's Gauss-Newton curvature, so that no direction is without any
 _NEAR = 1e-6  # damping below which a search is near its minimum
-_SAME = 1e-4  # share of the objective that tells two solved-for points apart, in float32 too
+_SAME = 1e-6  # share of the objective that tells two solved-for points apart; in float32 a thousand roundings
 _UNROLLED = 24  # beyond so many coordinates one jvp each would take too long to compile
 
 
@@ -127,11 +127,13 @@ class LevenbergMarquardt:
             there = _evaluate(residuals, x, here.damping)
             gain = (here.objective - there.objective) / jnp.maximum(predicted, tiny)
             begun = jnp.isfinite(here.objective)
+            free = _step(dataclasses.replace(here, damping=jnp.full(count, 10.0 * eps, starts.dtype)), stuck)
+            promised = jnp.abs(0.5 * jnp.sum(here.gradient * free, axis=0))
             better = there.objective < here.objective  # false for NaN
             # Residuals are rounded as the values are that they are differences of. At that level of the objective the
             # gradient still tells which of two points is nearer the minimum.
             rounding = eps * (here.objective + jnp.sqrt(2.0 * rows * here.objective))
-            level = begun & (jnp.abs(there.objective - here.objective) <= rounding)
+            level = begun & (jnp.maximum(jnp.abs(there.objective - here.objective), promised) <= rounding)
             better = jnp.where(level, _slant(there, here, stuck) < _slant(here, here, stuck), better)
             # Nielsen's rule: damping falls smoothly with the gain ratio, and grows faster with each failure in a row.
             gain = jnp.where(level, 1.0, gain)  # of rounding, else
@@ -142,10 +144,8 @@ class LevenbergMarquardt:
             growth = jnp.where(better, 2.0, jnp.minimum(growth * 2.0, 64.0))
             # Where an undamped step promises nothing, or a solved-for one changes nothing, a start has arrived. The objective's
             # rounding (eps) would leave the parameters half of their digits.
-            free = _step(dataclasses.replace(here, damping=jnp.full(count, 10.0 * eps, starts.dtype)), stuck)
-            promised = -0.5 * jnp.sum(here.gradient * free, axis=0)
-            same = jnp.abs(here.objective - there.objective) <= _SAME * here.objective
-            ended = begun & (jnp.abs(promised) <= eps**1.75 * here.objective)
+            same = jnp.abs(here.objective - there.objective) <= max(_SAME, 1e3 * eps) * here.objective
+            ended = begun & (promised <= eps**1.75 * here.objective)
             if first_part:
                 ended = jnp.where(i <= first_part, begun & same & (here.damping <= _FIRST_DAMPING), ended)
             chosen = dataclasses.replace(jax.tree.map(partial(_where, better), there, here), damping=damping)

@@ -8,7 +8,7 @@ import pytest
 from jaxlaws.errors import JaxlawsError
 from jaxlaws.fitting import fit
 from jaxlaws.plot import fit_chart, ready
-from jaxlaws.plot._curves import _corners
+from jaxlaws.plot._curves import corners
 from jaxlaws.plot._style import POINTS, shown, thin, ticks
 from jaxlaws.runs import read, split
 
@@ -144,7 +144,7 @@ def test_thinning_keeps_both_ends():
 
 def test_the_rate_keeps_its_jumps_when_thinned():
     rates = np.r_[np.linspace(0.0, 1.0, 2160), np.ones(10_000), np.full(5_000, 0.1)]
-    at = _corners(rates)
+    at = corners(rates)
     assert len(at) < 500
     np.testing.assert_allclose(np.interp(np.arange(len(rates)), at, rates[at]), rates, atol=1e-12)
 

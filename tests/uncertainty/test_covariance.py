@@ -19,6 +19,19 @@ def test_laplace_is_the_covariance_of_least_squares(alone, alone_fit):
     np.testing.assert_allclose(laplace(alone_fit, alone).matrix, expected, rtol=1e-6)
 
 
+def test_the_unit_of_weights_moves_no_covariance(alone, straight, quick):
+    """Weights of 1 / std^2 are a million times those of 1; what is known of the parameters is the same."""
+    weight = np.where(np.arange(len(alone)) % 2, 1.0, 4.0)
+    found = []
+    for unit in (1.0, 1e6):
+        line = fit(straight, alone, weights=unit * weight, objective=squared(on="raw"), **quick)
+        found.append(laplace(line, alone, weights=unit * weight).matrix)
+    x, noise = design(alone), alone.column("loss") - line.predict(alone)
+    expected = np.sum(weight**2 * noise**2) / np.sum(weight) * len(x) / (len(x) - 2)
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+    np.testing.assert_allclose(found[0], expected * np.linalg.inv((x * weight[:, None]).T @ x), rtol=1e-5)
+
+
 def test_sandwich_is_the_cluster_robust_covariance(line, line_fit):
     x = design(line)
     residual = x @ np.array([line_fit["a"], line_fit["b"]]) - line.column("loss")

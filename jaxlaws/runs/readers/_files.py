@@ -226,6 +226,10 @@ def _fetched(files: Any, path: str, names: list[str], known: Catalogue, told: To
         for name in names:
             inside = name.removeprefix(path).strip("/")
             target = home / inside if inside else home
+            if ".." in PurePosixPath(inside).parts or not target.resolve().is_relative_to(home.resolve()):
+                raise TableError(
+                    f"{shown(path)}: the server names a file outside the folder, {inside!r}; nothing was read."
+                )
             target.parent.mkdir(parents=True, exist_ok=True)
             files.get_file(name, str(target))
         yield from _local(str(home), known, told, whole)
