@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from importlib.metadata import entry_points
@@ -45,13 +46,15 @@ def read(url: str, told: Told) -> Iterator[Part]:
         statement = chosen(told.query, tables, shown(url))
         with engine.connect() as connection:
             rows = _reading(connection).exec_driver_sql(statement)
-            names = list(rows.keys())
-            empty = True
-            for block in rows.partitions(ROWS):
-                yield Part(_frame(block, names))
-                count, empty = count + len(block), False
-            if empty:
-                yield Part(_frame([], names))
+            with contextlib.ExitStack() as after:
+                after.callback(_closed, rows.cursor)
+                names = list(rows.keys())
+                empty = True
+                for block in rows.partitions(ROWS):
+                    yield Part(_frame(block, names))
+                    count, empty = count + len(block), False
+                if empty:
+                    yield Part(_frame([], names))
     except ImportError as error:
         raise TableError(
             f"{shown(url)}: the database's driver is not installed ({error.name}); `pip install` it."
@@ -60,6 +63,12 @@ def read(url: str, told: Told) -> Iterator[Part]:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0][:200].rstrip(". ")
         after = f" after {count} rows" if count else ""
         raise TableError(f"{shown(url)}: the database says{after}: {reason}.") from None
+
+
+def _closed(cursor: Any) -> None:
+    """Closes the driver's own cursor: SQLAlchemy leaves it open when the server goes away."""
+    with contextlib.suppress(Exception):
+        cursor.close()
 
 
 def _reading(connection: Any) -> Any:
