@@ -215,7 +215,8 @@ def test_a_store_can_be_queried(mlflow_store):
 def test_a_metric_file_that_is_cut_off_says_so(mlflow_folder, tmp_path):
     path, _ = mlflow_folder
     shutil.copytree(path, tmp_path / "mlruns")
-    metric = next((tmp_path / "mlruns").glob("*/*/metrics/train/loss"))
+    metrics = (tmp_path / "mlruns").glob("*/*/metrics/train/loss")
+    metric = next(m for m in metrics if "lifecycle_stage: active" in (m.parents[2] / "meta.yaml").read_text())
     metric.write_bytes(metric.read_bytes()[:-3])
     with pytest.raises(TableError, match="line 41 is no whole entry"):
         read(tmp_path / "mlruns")
