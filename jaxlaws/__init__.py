@@ -20,6 +20,7 @@ from jaxlaws.spec import Law, catalogue, exponent, fixed, formula, law, positive
 
 if TYPE_CHECKING:
     from jaxlaws import fitting, uncertainty
+    from jaxlaws.bulk import bulk_fit
     from jaxlaws.fitting import Fit, Fits, fit, load, predict
     from jaxlaws.runs import Runs, published, read, shipped
     from jaxlaws.uncertainty import bootstrap
@@ -34,6 +35,7 @@ _LATER = {
     "load": "fitting",
     "predict": "fitting",
     "bootstrap": "uncertainty",
+    "bulk_fit": "bulk",
     "Runs": "runs",
     "published": "runs",
     "read": "runs",
@@ -63,6 +65,7 @@ __all__ = [
     "Law",
     "Runs",
     "bootstrap",
+    "bulk_fit",
     "catalogue",
     "descent",
     "exponent",

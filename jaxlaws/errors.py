@@ -7,6 +7,7 @@
     │   └── ExpressionError an expression over a table (`--where`, `--holdout`)
     ├── DataError           a public data set that cannot be had here
     ├── FitError            a fit that cannot start, or a stored one that cannot be read
+    ├── BulkError           a folder of fits that cannot be written, or is another request's
     ├── PlanError           a plan that cannot be made: nothing is feasible, or the law cannot say
     └── TracerError         a host function called under `jit`, `vmap` or `grad`
 
@@ -45,6 +46,10 @@ class DataError(JaxlawsError):
 
 class FitError(JaxlawsError):
     """A fit that cannot start, or a stored one that cannot be read."""
+
+
+class BulkError(JaxlawsError):
+    """A folder of fits that cannot be written or gone on with, or a request for one that makes no sense."""
 
 
 class PlanError(JaxlawsError):

@@ -10,6 +10,7 @@
 | predict with a stored fit                           | `jaxlaws predict fit.json --at N=7e10,D=1.4e12`       |
 | fit it again to new rows, and see what has changed  | `jaxlaws refit fit.json new.csv`, `jaxlaws diff a.json b.json` |
 | rank laws by what they say of rows not fitted       | `jaxlaws compare runs.csv --laws A,B --rollout N`     |
+| fit every run of a large source, and keep the fits  | `jaxlaws bulk runs/ --law lr_annealing --out fits`    |
 
 `--json` prints one JSON document on stdout; progress and notes go to stderr. The exit status is 0 when it is done, 1 when the
 fit failed, 2 when input or usage is wrong (one line on stderr says what), 130 when interrupted.

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from jaxlaws.cli._output import one_line
+from jaxlaws.cli.bulk import bulk
 from jaxlaws.cli.check import check
 from jaxlaws.cli.compare import compare
 from jaxlaws.cli.data import data
@@ -26,7 +27,7 @@ from jaxlaws.errors import JaxlawsError
 INTERRUPTED, CLOSED_PIPE = 130, 141  # as shells report a program that Ctrl-C or a closed pipe ended
 
 app = typer.Typer(name="jaxlaws", add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
-for command in (laws, cite, data, check, fit, refit, diff, predict, compare):
+for command in (laws, cite, data, check, fit, refit, diff, predict, compare, bulk):
     app.command()(command)
 app.add_typer(plan)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from jaxlaws.errors import TableError
 from jaxlaws.runs.columns import claim
 from jaxlaws.runs.door import admit
-from jaxlaws.runs.read import settled
+from jaxlaws.runs.read import Settled, settled
 from jaxlaws.runs.readers import Part, shown, stem
 from jaxlaws.runs.readers import stream as parts_of
 from jaxlaws.runs.readers._parts import joined
@@ -43,52 +43,100 @@ def stream(
         raise TableError(f"`stream(runs=...)` must be at least 1; got {runs}.")
     options: dict[str, Any] = {"columns": columns, "units": units, "policies": policies, "schedules": schedules}
     options |= {"warmup": warmup, "lr_after_step": lr_after_step, "query": query, "stitch": False}
-    path, name = os.fspath(source), shown(os.fspath(source))
-    told = settled(path, options)
-    parts = parts_of(path, query=told.query, damaged=told.damaged)
-    seen: set[int] = set()
-    row = 1
-    for part in _whole_runs(parts, runs, told.options["columns"] or {}, name, seen):
-        import pandas as pd
+    for block in blocks(source, runs=runs, **options):
+        yield block.admitted()
 
-        frame = part.frame.set_axis(pd.RangeIndex(row, row + len(part.frame), name="row"))
-        row += len(frame)
-        yield admit(
-            frame,
-            name,
-            stem=stem(path),
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Rows as a source has them, and what is told about them: all that the door needs, here or in another process.
+
+    The frame's index is the number of the row in the source.
+    """
+
+    part: Part
+    source: str
+    stem: str
+    told: Settled
+
+    def __len__(self) -> int:
+        return len(self.part.frame)
+
+    def admitted(self) -> Runs:
+        """The checked table. Raises `TableError`."""
+        part, told = self.part, self.told
+        return admit(
+            part.frame,
+            self.source,
+            stem=self.stem,
             rate_options=told.rates,
             findings=(*told.findings, *part.findings),
             logged_nans=part.nans if part.sparse else None,
             **told.options,
         )
 
+    def column(self, name: str) -> pd.Series | None:
+        """The column that is the quantity `name`, or is called so; None where there is none."""
+        frame = self.part.frame
+        column = claim(frame, self.told.options["columns"] or {}, self.source).get(name, name)
+        return frame[column] if column in frame.columns else None
+
+    def select(self, mask: np.ndarray) -> Block:
+        """Rows where `mask` is true."""
+        part = self.part
+        nans = {name: there[mask] for name, there in part.nans.items()}
+        return replace(self, part=replace(part, frame=part.frame[mask], nans=nans))
+
+
+def blocks(
+    source: str | os.PathLike[str], *, runs: int, rows: int | None = None, whole: bool = True, **options: Any
+) -> Iterator[Block]:
+    """Blocks of `runs` whole runs each, or fewer where they would have more than `rows` rows. With `whole=False`, rows as
+    they come from the source, with no regard to runs."""
+    path = os.fspath(source)
+    told = settled(path, options)
+    name = shown(path)
+    parts = parts_of(path, query=told.query, damaged=told.damaged)
+    if whole:
+        parts = _whole_runs(parts, runs, rows, told.options["columns"] or {}, name, set())
+    row = 1
+    for part in parts:
+        import pandas as pd
+
+        frame = part.frame.set_axis(pd.RangeIndex(row, row + len(part.frame), name="row"))
+        row += len(frame)
+        yield Block(replace(part, frame=frame), name, stem(path), told)
+
 
 def _whole_runs(
-    parts: Iterator[Part], runs: int, columns: Mapping[str, str], source: str, seen: set[int]
+    parts: Iterator[Part], runs: int, rows: int | None, columns: Mapping[str, str], source: str, seen: set[int]
 ) -> Iterator[Part]:
-    """Parts of `runs` runs each, cut between runs."""
+    """Parts of `runs` runs or about `rows` rows each, cut between runs."""
     kept: list[Part] = []
-    count = 0
+    count = length = 0
     for part in parts:
         if not part.sparse:
             # Another block of one table: its first rows may belong to the run that the last block ended with.
             whole = joined([*kept, part])
-            *full, rest = _cut(whole.frame, runs, columns, source)
+            *full, rest = _cut(whole.frame, runs, rows, columns, source)
             yield from (_once(Part(frame, findings=whole.findings), columns, source, seen) for frame in full)
             kept = [Part(rest, findings=() if full else whole.findings)]
             continue
         kept.append(part)
         count += part.frame["run"].nunique() if "run" in part.frame.columns else 1
-        if count >= runs:
+        length += len(part.frame)
+        if count >= runs or (rows is not None and length >= rows):
             yield joined(kept)
-            kept, count = [], 0
+            kept, count, length = [], 0, 0
     if kept and len((last := joined(kept)).frame):
         yield last if last.sparse else _once(last, columns, source, seen)
 
 
-def _cut(frame: pd.DataFrame, runs: int, columns: Mapping[str, str], source: str) -> list[pd.DataFrame]:
-    """Pieces of `runs` runs each, and what is left, the last run of which may go on in the next block."""
+def _cut(
+    frame: pd.DataFrame, runs: int, rows: int | None, columns: Mapping[str, str], source: str
+) -> list[pd.DataFrame]:
+    """Pieces of `runs` runs each, of about `rows` rows at most, and what is left, the last run of which may go on in the
+    next block."""
     chosen = claim(frame, columns, source)
     if "run" in chosen:
         names = frame[chosen["run"]]
@@ -97,8 +145,18 @@ def _cut(frame: pd.DataFrame, runs: int, columns: Mapping[str, str], source: str
         return [frame]  # all of it is one run
     else:
         changes = np.arange(1, len(frame))
-    edges = [0, *changes[runs - 1 :: runs].tolist(), len(frame)]
-    return [frame.iloc[a:b] for a, b in pairwise(edges)]
+    pieces = []
+    begin = at = 0
+    while True:
+        # Of the places where another run begins, the last that leaves `runs` runs and `rows` rows; one run is never cut.
+        limit = len(frame) if rows is None else begin + rows
+        within = max(int(np.searchsorted(changes, limit, side="right")), at + 1)
+        last = min(at + runs, within) - 1
+        if last >= len(changes) or not (last == at + runs - 1 or len(frame) > limit):
+            break
+        pieces.append(frame.iloc[begin : changes[last]])
+        begin, at = int(changes[last]), last + 1
+    return [*pieces, frame.iloc[begin:]]
 
 
 def _once(part: Part, columns: Mapping[str, str], source: str, seen: set[int]) -> Part:

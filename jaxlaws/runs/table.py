@@ -113,11 +113,7 @@ class Runs:
     @property
     def sha256(self) -> str:
         """Hash of what the table says: columns by name, numbers as float64, anything else as text, in row order."""
-        digest = hashlib.sha256()
-        for name in sorted(self.frame.columns, key=str):
-            digest.update(json.dumps(str(name)).encode())
-            digest.update(_content(self.frame[name]))
-        return digest.hexdigest()
+        return content_of(self.frame).hex()
 
     @property
     def _other_names(self) -> dict[str, str]:
@@ -157,6 +153,15 @@ class Runs:
         text = nearest(name, map(str, self.frame.columns), what="column")
         hint = " N, D and C are never derived from each other." if name in ("N", "D", "C") else ""
         return f"{self.source}: {text} Name the one that is meant with `--column {name}=COLUMN`.{hint}"
+
+
+def content_of(frame: pd.DataFrame) -> bytes:
+    """Hash of what a frame says; see `Runs.sha256`."""
+    digest = hashlib.sha256()
+    for name in sorted(frame.columns, key=str):
+        digest.update(json.dumps(str(name)).encode())
+        digest.update(_content(frame[name]))
+    return digest.digest()
 
 
 def _content(values: pd.Series) -> bytes:

@@ -1,0 +1,391 @@
+"""One partition: through the door, fitted group by group, one row a group and law. Runs in any process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from jaxlaws.bulk import anomalies
+from jaxlaws.bulk.forecast import Target, forecasts
+from jaxlaws.bulk.partition import Partition, keys_of, split
+from jaxlaws.bulk.summary import counted
+from jaxlaws.errors import JaxlawsError
+from jaxlaws.fitting import Fit, fit
+from jaxlaws.fitting.assemble import columns_of, numeric_columns
+from jaxlaws.runs import Runs
+from jaxlaws.runs.stream import Block
+from jaxlaws.spec import Law
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAPS = 30_000  # memory maps, of which Linux allows a process 65 530 and each compiled program takes nine
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for all partitions. `numeric` are the columns of `by` that hold numbers."""
+
+    laws: tuple[Law, ...]
+    by: tuple[str, ...]
+    numeric: tuple[str, ...] = ()
+    where: str | None = None
+    at: tuple[Target, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def settings_of(self, law: Law) -> dict[str, Any]:
+        """Arguments of `fit`: what is said of parameters, for those that this law has."""
+        told = dict(self.settings)
+        for name in ("fix", "bounds", "priors"):
+            told[name] = {k: v for k, v in (told.get(name) or {}).items() if k in law.params}
+        told["free"] = tuple(k for k in told.get("free", ()) if k in law.params)
+        return told
+
+
+@dataclass(frozen=True)
+class Task:
+    """A partition to fit, and its fits of before, where there are some."""
+
+    partition: Partition
+    previous: pa.Table | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """The fits of a partition, and what they come to. `reused` of them are those of before."""
+
+    number: int
+    sha256: str
+    table: pa.Table
+    tally: Mapping[str, Any]
+    reused: int
+
+
+def fit_partition(job: Job, task: Task) -> Done:
+    """Fits every group of a partition. A group that cannot be fitted has a row that says why."""
+    import pyarrow as pa
+
+    _few_programs()
+    rows = task.partition.rows
+    runs, refused = _admitted(rows, job.by) if len(rows) else (None, {})
+    out: list[dict[str, Any]] = []
+    reused = 0
+    dropped: dict[str, int] = {}
+    if runs is not None:
+        refused |= _vanished(job, rows, runs, refused)
+        dropped = _dropped(runs, runs)
+        spikes, diverged = anomalies.spikes(runs), anomalies.diverged(runs)
+        runs = runs.where(job.where) if job.where else runs
+    for law in job.laws:
+        if runs is not None and len(runs):
+            weights = job.settings.get("weights", "row")
+            for column in [*columns_of(law), *job.by, *([] if weights in ("row", "run") else [weights])]:
+                if column not in runs.frame.columns:
+                    runs.column(column)  # raises, naming the nearest: this is not one group's fault
+            more, again, lost = _law(job, law, runs, spikes, diverged, task.previous)
+            out += more
+            reused += again
+            dropped = {kind: max(n, dropped.get(kind, 0)) for kind, n in {**dropped, **lost}.items()}
+        out += [_refusal(job, law, key, "refused", reason) for key, reason in refused.items()]
+    fields = schema(job)
+    table = pa.Table.from_pylist(out, schema=fields)
+    return Done(task.partition.number, task.partition.sha256, table, _tally(out, dropped, len(rows)), reused)
+
+
+def schema(job: Job) -> pa.Schema:
+    """Columns of the data set: the same in every file, whatever is in it."""
+    import pyarrow as pa
+
+    text, number, whole, texts = pa.string(), pa.float64(), pa.int64(), pa.list_(pa.string())
+    columns = {"law": text, **{name: number if name in job.numeric else text for name in job.by}}
+    columns |= {"status": text, "reason": text}
+    for law in job.laws:
+        copied = _copied(job, law)
+        columns |= {
+            f"{p}_by_run" if p in copied else p: pa.map_(text, number) if p in copied else number for p in law.params
+        }
+    columns |= dict.fromkeys(("objective", "misfit", "agree", "remaining", "condition"), number)
+    columns |= {"at_bound": texts, "trade_offs": texts, "rows": whole, "runs": whole, "last_step": number}
+    columns |= {"spikes": whole, "diverged": pa.bool_(), "far_runs": texts, "dropped": whole, "findings": texts}
+    columns |= {"rates": texts, "notes": texts}
+    each = number if "run" in job.by else pa.map_(text, number)
+    columns |= {target.column: each if target.inputs is None else number for target in job.at}
+    return pa.schema([*columns.items(), ("input_hash", text)])
+
+
+def taken(job: Job) -> set[str]:
+    """Names of columns that are not those of groups."""
+    return set(schema(Job(job.laws, (), at=job.at, settings=job.settings)).names)
+
+
+def _copied(job: Job, law: Law) -> set[str]:
+    """Parameters that have a value for each run, or for each label of another column."""
+    told = job.settings_of(law)
+    return {
+        name
+        for name, param in law.params.items()
+        if param.per is not None and name not in told["fix"] and (param.fixed is None or name in told["free"])
+    }
+
+
+def _few_programs() -> None:
+    """Drops compiled programs before Linux runs out of maps for them: a process that reaches the limit dies."""
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MAPS:
+        jax.clear_caches()
+
+
+# --- the door ------------------------------------------------------------------------------------------------------------------
+
+
+def _admitted(rows: Block | Runs, by: Sequence[str]) -> tuple[Runs | None, dict[Key, str]]:
+    """Groups that the door lets in, as one table, and of each other group why not."""
+    if isinstance(rows, Runs):
+        return rows, {}
+    try:
+        return rows.admitted(), {}
+    except JaxlawsError as error:
+        refused, left = _culprits(rows, by, str(error))
+    return (None if left is None else left.admitted()), refused
+
+
+def _culprits(rows: Block, by: Sequence[str], reason: str) -> tuple[dict[Key, str], Block | None]:
+    """Groups that the door refuses by themselves, and the rows of the others."""
+    halves = split(rows, by)
+    if halves is None:
+        return {_plain_key(keys_of(rows, by)[0]): reason}, None
+    refused: dict[Key, str] = {}
+    kept: list[np.ndarray] = []
+    for half in halves:
+        left: Block | None = half
+        try:
+            half.admitted()
+        except JaxlawsError as error:
+            more, left = _culprits(half, by, str(error))
+            refused |= more
+        if left is not None:
+            kept.append(left.part.frame.index.to_numpy())
+    if not kept:
+        return refused, None
+    return refused, rows.select(np.isin(rows.part.frame.index.to_numpy(), np.concatenate(kept)))
+
+
+def _vanished(job: Job, rows: Block | Runs, runs: Runs, refused: Mapping[Key, str]) -> dict[Key, str]:
+    """Groups of the source of which the door left no row."""
+    if isinstance(rows, Runs) or job.numeric:
+        return {}
+    there = {_plain_key(key) for key in keys_of(runs, job.by)} | set(refused)
+    gone = [key for key in map(_plain_key, keys_of(rows, job.by)) if key not in there]
+    kinds = ", ".join(sorted({f.kind for f in runs.findings if f.policy == "drop"}))
+    return dict.fromkeys(gone, f"no row is left: all were left out at the door ({kinds}).")
+
+
+def _plain_key(key: Key) -> Key:
+    """A key that equals itself, however its cells were held: text, numbers, or None."""
+    out = []
+    for cell in key:
+        cell = cell.item() if isinstance(cell, np.generic) else cell
+        if cell is None or type(cell).__name__ in ("NAType", "NaTType") or cell != cell:
+            out.append(None)
+        else:
+            out.append(str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell))
+    return tuple(out)
+
+
+# --- one law -------------------------------------------------------------------------------------------------------------------
+
+
+def _law(
+    job: Job, law: Law, runs: Runs, spikes: Mapping[str, int], diverged: set[str], previous: pa.Table | None
+) -> tuple[list[dict[str, Any]], int, dict[str, int]]:
+    """A row of each group under one law, how many are those of before, and how many rows its own checks left out."""
+    keys = [_plain_key(key) for key in keys_of(runs, job.by)]
+    before, todo = _unchanged(job, law, runs, previous) if previous is not None else ({}, runs)
+    fits, failed = _on_devices(job, law, todo)
+    checked = _checked(law, todo)
+    tables = _tables(checked, job.by)
+    out = []
+    for key in keys:
+        if key in before:
+            out.append(before[key])
+        elif key in fits:
+            own = tables.get(key)
+            out.append(_row(job, law, fits[key], own, spikes, diverged) if own is not None else {})
+        else:
+            status, reason = failed.get(
+                key, ("refused", "no row is left after the checks of the columns that the law uses.")
+            )
+            out.append(_refusal(job, law, key, status, reason))
+    return [row for row in out if row], len(before), _dropped(checked, runs)
+
+
+def _checked(law: Law, runs: Runs) -> Runs:
+    try:
+        return runs.checked(numeric_columns(law))
+    except JaxlawsError:  # told of the groups that it concerns
+        return runs
+
+
+def _tables(runs: Runs, by: Sequence[str]) -> dict[Key, Runs]:
+    codes = runs.frame.groupby(list(by), sort=False, dropna=False).ngroup().to_numpy()
+    order = np.argsort(codes, kind="stable")
+    pieces = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+    keys = [_plain_key(key) for key in keys_of(runs, by)]
+    return {key: runs.take(rows) for key, rows in zip(keys, pieces, strict=True)} if len(runs) else {}
+
+
+def _unchanged(job: Job, law: Law, runs: Runs, previous: pa.Table) -> tuple[dict[Key, dict[str, Any]], Runs]:
+    """Rows of before whose input is the same, and the runs of the other groups."""
+    import pyarrow.compute as pc
+
+    rows = previous.filter(pc.equal(previous["law"], law.label)).to_pylist()
+    known = {_plain_key(tuple(row[name] for name in job.by)): row for row in rows if row["input_hash"]}
+    tables = _tables(_checked(law, runs), job.by)
+    same = {key: known[key] for key, own in tables.items() if key in known and known[key]["input_hash"] == own.sha256}
+    keys = [_plain_key(key) for key in keys_of(runs, job.by)]
+    codes = runs.frame.groupby(list(job.by), sort=False, dropna=False).ngroup().to_numpy()
+    return same, runs.select(np.array([key not in same for key in keys], dtype=bool)[codes])
+
+
+def _on_devices(job: Job, law: Law, runs: Runs) -> tuple[dict[Key, Fit], dict[Key, tuple[str, str]]]:
+    """Fits by key, and what is said of groups that have none. The groups are dealt to the devices of this process."""
+    devices = jax.local_devices()
+    codes = runs.frame.groupby(list(job.by), sort=False, dropna=False).ngroup().to_numpy()
+    count = codes.max(initial=-1) + 1
+    if len(devices) == 1 or count < 2 * len(devices):
+        return _fits(job, law, runs)
+    share = codes * len(devices) // count
+
+    def one(i: int) -> tuple[dict[Key, Fit], dict[Key, tuple[str, str]]]:
+        with jax.default_device(devices[i]):
+            return _fits(job, law, runs.select(share == i))
+
+    with ThreadPoolExecutor(len(devices)) as threads:
+        parts = list(threads.map(one, range(len(devices))))
+    return {k: v for found, _ in parts for k, v in found.items()}, {k: v for _, bad in parts for k, v in bad.items()}
+
+
+def _fits(job: Job, law: Law, runs: Runs) -> tuple[dict[Key, Fit], dict[Key, tuple[str, str]]]:
+    if len(runs) == 0:
+        return {}, {}
+    try:
+        found: Any = fit(law, runs, by=job.by, **job.settings_of(law))
+        return {_plain_key(one.key): one for one in found.values()}, {}
+    except Exception as error:
+        halves = split(runs, job.by)
+        if halves is None:
+            known = isinstance(error, JaxlawsError)
+            reason = str(error) if known else f"{type(error).__name__}: {str(error)[:200]}"
+            return {}, {_plain_key(keys_of(runs, job.by)[0]): ("refused" if known else "error", reason)}
+    fits: dict[Key, Fit] = {}
+    failed: dict[Key, tuple[str, str]] = {}
+    for half in halves:
+        more, bad = _fits(job, law, half)
+        fits |= more
+        failed |= bad
+    return fits, failed
+
+
+# --- one row -------------------------------------------------------------------------------------------------------------------
+
+
+def _row(job: Job, law: Law, one: Fit, runs: Runs, spikes: Mapping[str, int], diverged: set[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {"law": law.label, **_cells(job, one.key)}
+    row |= {"status": one.status.name, "reason": one.reason or None}
+    for name, value in one.params.items():
+        if isinstance(value, Mapping):
+            row[f"{name}_by_run"] = list(value.items())
+        else:
+            row[name] = _number(value)
+    for name in ("objective", "agree", "remaining", "condition"):
+        row[name] = _number(getattr(one, name))
+    row["misfit"] = _number(np.sqrt(2.0 * one.objective / one.rows)) if one.rows else None
+    row |= {"at_bound": list(one.at_bound), "trade_offs": [", ".join(names) for names in one.trade_offs]}
+    row |= {"rows": one.rows, "runs": len(one.runs), "input_hash": one.data_hash}
+    row["last_step"] = float(runs.column("step").max()) if "step" in runs.frame.columns else None
+    names = runs.names
+    row["spikes"] = sum(spikes.get(name, 0) for name in names)
+    row["diverged"] = any(name in diverged for name in names)
+    row["far_runs"] = [] if one.status.failed else _far(one, runs)
+    count, findings = _findings(runs, names)
+    table = {finding.message for finding in runs.findings}
+    row |= {"dropped": count, "findings": findings, "rates": list(one.schedules.values())}
+    row["notes"] = [note for note in one.notes if note not in table]
+    return row | ({} if one.status.failed else forecasts(one, runs, job.at, each="run" in job.by))
+
+
+def _far(one: Fit, runs: Runs) -> list[str]:
+    try:
+        return anomalies.far(one, runs)
+    except JaxlawsError:  # rows that cannot be predicted are nobody's anomaly
+        return []
+
+
+def _refusal(job: Job, law: Law, key: Key, status: str, reason: str) -> dict[str, Any]:
+    return {"law": law.label, **_cells(job, key), "status": status, "reason": reason}
+
+
+def _cells(job: Job, key: Key) -> dict[str, Any]:
+    """The key's cells, of the kinds that their columns have."""
+    out = {}
+    for name, text in zip(job.by, _plain_key(key), strict=True):
+        out[name] = text if text is None or name not in job.numeric else float(text)
+    return out
+
+
+def _findings(runs: Runs, names: Sequence[str]) -> tuple[int, list[str]]:
+    """How many rows of these runs the door left out, and each thing that it saw in them."""
+    dropped, told = 0, []
+    for finding in runs.findings:
+        count = sum(finding.by_run.get(name, 0) for name in names)
+        if count and finding.kind != "constant_input":
+            dropped += count if finding.policy == "drop" else 0
+            told.append(f"{finding.kind}: {count} rows, {finding.policy}")
+    return dropped, told
+
+
+def _dropped(runs: Runs, among: Runs) -> dict[str, int]:
+    """Rows of `among` that the door left out on the way to `runs`, by kind."""
+    names = set(among.names)
+    out: dict[str, int] = {}
+    for finding in runs.findings:
+        if finding.policy == "drop":
+            count = sum(n for run, n in finding.by_run.items() if run in names) if among is not runs else finding.count
+            out[finding.kind] = out.get(finding.kind, 0) + count
+    return out
+
+
+def _number(value: Any) -> float | None:
+    """A number that is one: queries take NaN for the largest of all."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _tally(rows: Sequence[Mapping[str, Any]], dropped: Mapping[str, int], count: int) -> dict[str, Any]:
+    laws = list(dict.fromkeys(row["law"] for row in rows))
+    strange = {
+        "spikes": sum(bool(row.get("spikes")) for row in rows),
+        "diverged": sum(bool(row.get("diverged")) for row in rows),
+        "far runs": sum(bool(row.get("far_runs")) for row in rows),
+    }
+    return {
+        "statuses": {law: counted(row["status"] for row in rows if row["law"] == law) for law in laws},
+        "reasons": counted(_general(row["reason"]) for row in rows if row.get("reason")),
+        "dropped": {kind: n for kind, n in dropped.items() if n},
+        "anomalies": {kind: n for kind, n in strange.items() if n},
+        "rows": count,
+    }
+
+
+def _general(reason: str) -> str:
+    """A reason without the names and numbers of one group, so that reasons can be counted."""
+    reason = re.sub(r"^\S+: ", "", reason)  # the source
+    return re.sub(r"\d+(\.\d+)?(e[+-]?\d+)?", "#", re.sub(r"'[^']*'", "'...'", reason))[:200]
