@@ -89,7 +89,7 @@ class Curve:
         which are most of it. Raises `ScheduleError` when `at` is not whole, increasing and at least 1.
         """
         logged = _whole_steps(at)
-        lr = _per_step(schedule, int(logged[-1]))
+        lr = rates_of(schedule, int(logged[-1]))
         climb = _warmup_steps(schedule, lr) if warmup_steps is None else warmup_steps
         return _curve(lr, logged, batch, climb, warmup, exact, anneal)
 
@@ -277,7 +277,8 @@ def _whole_steps(at: Any) -> np.ndarray:
     return steps.astype(np.int64)
 
 
-def _per_step(schedule: Any, last: int) -> np.ndarray:
+def rates_of(schedule: Any, last: int) -> np.ndarray:
+    """Rates of steps 0..`last` of a schedule, a function of the step or an array of rates. Raises `ScheduleError`."""
     if isinstance(schedule, str):
         raise ScheduleError("`Curve.of` takes a schedule, not its spec: use `schedules.parse(spec)`.")
     if isinstance(schedule, Schedule):
