@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from jaxlaws.cli._opening import law_of, opened
 from jaxlaws.cli._options import (
     AfterStep,
     Column,
     Json,
     Policy,
+    Query,
     Schedules,
+    Stitch,
     Table,
     Unit,
     Warmup,
-    output_file,
+    plot_file,
     priors,
     reading,
     values,
 )
 from jaxlaws.cli._output import Progress, emit, say
-from jaxlaws.cli.fit import _of_columns, _reads_columns
 from jaxlaws.errors import JaxlawsError, nearest
-from jaxlaws.spec import Law, find
+from jaxlaws.spec import Law
 
 if TYPE_CHECKING:
     from jaxlaws.runs import Runs
@@ -88,6 +90,8 @@ def compare(
     warmup: Warmup = None,
     lr_after_step: AfterStep = False,
     schedules: Schedules = None,
+    query: Query = None,
+    stitch: Stitch = False,
     plot: Annotated[
         str | None, typer.Option(metavar="FILE", help="Draw errors against distance: .png, .svg, .pdf or .html.")
     ] = None,
@@ -95,9 +99,8 @@ def compare(
 ) -> int:
     """Rank laws by their errors on rows that they were not fitted to, and say how sure the ranking is."""
     from jaxlaws import validate
-    from jaxlaws.runs import read
 
-    options = reading(column, unit, policy, warmup, lr_after_step, schedules)
+    options = reading(column, unit, policy, warmup, lr_after_step, schedules, query, stitch)
     chosen = [
         name for name, given in (("--holdout", holdout), ("--rollout", rollout), ("--leave-out", leave_out)) if given
     ]
@@ -112,15 +115,9 @@ def compare(
         "share": share or (),
         "starts": starts,
     }
-    file = None
-    if plot is not None:
-        from jaxlaws.plot import ENDINGS, ready
-
-        file = output_file("--plot", plot, not_over=table, endings=ENDINGS)
-        ready()
+    file = plot_file(plot, not_over=table)
     with Progress() as progress:
-        progress.doing(f"reading {table}")
-        whole = read(table, **options)
+        whole = opened(table, options, progress)
         every = _laws(laws, whole)
         # One --where says what is fitted; several are settings, compared on what the folds hold out.
         base, settings_where = (where[0], [None]) if where and len(where) == 1 else (None, where or [None])
@@ -151,7 +148,7 @@ def _laws(text: str, runs: Runs) -> list[Law]:
         raise JaxlawsError(
             f"`--laws {text}` must be names or formulas, separated by commas, such as chinchilla,kaplan_nd."
         )
-    return [_of_columns(name, runs) if _reads_columns(name) else find(name) for name in names]
+    return [law_of(name, runs) for name in names]
 
 
 def _candidate(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from jaxlaws.cli._opening import known, law_of, opened
 from jaxlaws.cli._options import (
     AfterStep,
     BranchOf,
@@ -31,7 +31,7 @@ from jaxlaws.cli._options import (
 from jaxlaws.cli._output import Progress, emit, say
 from jaxlaws.cli._report import Score, documents, report
 from jaxlaws.errors import JaxlawsError
-from jaxlaws.spec import Law, catalogue, find, formula
+from jaxlaws.spec import Law, catalogue, find
 
 if TYPE_CHECKING:
     from jaxlaws.fitting import Fit, Fits
@@ -63,6 +63,10 @@ def fit(
     share: Annotated[
         list[str] | None,
         typer.Option(metavar="P", help="With --by: one value of this parameter for all groups. Repeatable."),
+    ] = None,
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(metavar="P", help="With --by: values of this parameter drawn towards each other. Repeatable."),
     ] = None,
     fix: Annotated[
         list[str] | None, typer.Option(metavar="P=V", help="Hold a parameter at a value. Repeatable.")
@@ -116,10 +120,10 @@ def fit(
     json: Json = False,
 ) -> int:
     """Fit a law to a table, from many starts at once, and score it on held-out rows; say how far the result can be trusted."""
-    from jaxlaws.fitting import Fits
+    from jaxlaws.fitting import Fits, fit_pooled
     from jaxlaws.fitting import fit as fit_law
     from jaxlaws.objectives import parse
-    from jaxlaws.runs import read, split
+    from jaxlaws.runs import split
 
     options = reading(column, unit, policy, warmup, lr_after_step, schedules, query, stitch)
     told = {
@@ -140,15 +144,14 @@ def fit(
         raise JaxlawsError(f"`--bootstrap-by {bootstrap_by}` says what resamples draw: give `--bootstrap N` too.")
     if not 0 < level < 1:
         raise JaxlawsError(f"`--level {level:g}` must lie between 0 and 1, such as 0.95.")
-    if bootstrap is not None and share:
-        raise JaxlawsError("`--bootstrap` does not yet know parameters that groups share: fit without `--share`.")
+    if pool and (share or not by):
+        raise JaxlawsError(f"`--pool {pool[0]}` draws groups towards each other: give `--by COL`, and no `--share`.")
     out_file = output_file("--out", out, not_over=table)
     chart_file = _plot_file(plot, table, by)
-    one = None if law is None or _reads_columns(law) else find(law)
+    one = None if law is None else known(law)
     with Progress() as progress:
-        progress.doing(f"reading {table}")
-        whole = read(table, **options)
-        one = one or (_default(whole, progress) if law is None else _of_columns(law, whole))
+        whole = opened(table, options, progress)
+        one = one or (_default(whole, progress) if law is None else law_of(law, whole))
         rows, held, both = split(whole, where, holdout)
         if both:
             progress.note(f"{both} rows match both --where and --holdout: they are scored, not fitted")
@@ -157,13 +160,13 @@ def fit(
             f"fitting {one.label} to {len(rows)} rows of {len(rows.names)} runs"
             + f" from {starts} starts" * bool(starts)
         )
-        found = fit_law(one, rows, **told)
+        found = fit_pooled(one, rows, pool=pool, **told) if pool else fit_law(one, rows, **told)
         found = _marked(found, where)
         fits = list(found.values()) if isinstance(found, Fits) else [found]
         draws: dict[int, Draws] = {}
         if bootstrap is not None:
             progress.doing(f"fitting {bootstrap} resamples")
-            draws = _resampled(fits, rows, progress, alone=not by, by=bootstrap_by, resamples=bootstrap, seed=seed)
+            draws = _resampled(found, rows, progress, by=bootstrap_by, resamples=bootstrap, seed=seed)
             fits = [draws[i].marked(level) if i in draws else one for i, one in enumerate(fits)]
             found = Fits(fits) if by else fits[0]
         if held is not None:
@@ -186,21 +189,17 @@ def fit(
     return int(all(f.status.failed for f in fits))
 
 
-def _resampled(fits: list[Fit], rows: Runs, progress: Progress, *, alone: bool, **told: Any) -> dict[int, Draws]:
-    """Draws of each fit that has some; of a group that cannot be resampled the reason is told."""
-    from jaxlaws.uncertainty import bootstrap
+def _resampled(found: Fit | Fits, rows: Runs, progress: Progress, **told: Any) -> dict[int, Draws]:
+    """Draws of each fit that has some, by its place; of a group that cannot be resampled the reason is told."""
+    from jaxlaws.uncertainty import Draws, bootstrap
 
-    draws: dict[int, Draws] = {}
-    for i, one in enumerate(fits):
-        if one.status.failed:
-            continue
-        try:
-            draws[i] = bootstrap(one, rows, **told)
-        except JaxlawsError as error:
-            if alone:
-                raise
-            progress.note(f"group {', '.join(map(str, one.key))} has no intervals: {error}")
-    return draws
+    many = bootstrap(found, rows, **told)
+    if isinstance(many, Draws):
+        return {0: many}
+    for key, one in many.items():
+        if not len(one):
+            progress.note(f"group {key} has {one.notes[0]}")
+    return {i: one for i, one in enumerate(many.values()) if len(one)}
 
 
 def _store(draws: dict[int, Draws], fits: list[Fit], out_file: Path, by: list[str] | None) -> None:
@@ -230,21 +229,6 @@ def _default(runs: Runs, progress: Progress) -> Law:
     raise JaxlawsError(
         f"{runs.source}: name a law with `--law`: {fits}. (The default {DEFAULT} needs run, step, loss, and lr or lr_schedule.)"
     )
-
-
-def _reads_columns(text: str) -> bool:
-    """Whether `text` is a formula of neither N nor D: then the table says which of its names are quantities."""
-    return not re.fullmatch(r"[\w:=.-]*", text) and not re.search(r"\b[ND]\b", text)
-
-
-def _of_columns(text: str, runs: Runs) -> Law:
-    """The law of a formula whose inputs are the table's columns of numbers that occur in it."""
-    names = [str(c) for c in runs.frame.columns if runs.frame[c].dtype.kind in "iuf" and c != "loss"]
-    inputs = [name for name in names if re.search(rf"\b{re.escape(name)}\b", text)]
-    if not inputs:
-        known = ", ".join(names) or "there are none"
-        raise JaxlawsError(f"{runs.source}: formula `{text}` uses none of the columns of numbers: {known}.")
-    return formula(text, inputs=inputs)
 
 
 def _plot_file(plot: str | None, table: str, by: list[str] | None) -> Path | None:

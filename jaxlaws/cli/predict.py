@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from jaxlaws.cli._opening import opened
 from jaxlaws.cli._options import (
     AfterStep,
     BranchOf,
@@ -79,7 +80,7 @@ def predict(
 ) -> int:
     """Predict with a stored fit: a table row by row, at given inputs, or along a schedule."""
     from jaxlaws.fitting import Fits, load
-    from jaxlaws.runs import read, split
+    from jaxlaws.runs import split
     from jaxlaws.uncertainty import of_fit
 
     if (table is None) == (at is None and schedule is None):
@@ -100,8 +101,7 @@ def predict(
             raise JaxlawsError(f"`--at {at}`: {nearest(name, fits[0].law.inputs, what='input')}")
     with Progress() as progress:
         if table is not None:
-            progress.doing(f"reading {table}")
-            runs = split(read(table, **options), where)[0]
+            runs = split(opened(table, options, progress), where)[0]
             document = _of_table(said, runs, branch_of, progress)
         elif schedule is not None:
             document = _along(said, schedule, wanted, branch_of, inputs)

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jaxlaws.cli._opening import opened
 from jaxlaws.cli._options import (
     AfterStep,
     Column,
     Json,
     Policy,
+    Query,
     Schedules,
+    Stitch,
     Table,
     Unit,
     Warmup,
@@ -43,6 +46,8 @@ def refit(
     warmup: Warmup = None,
     lr_after_step: AfterStep = False,
     schedules: Schedules = None,
+    query: Query = None,
+    stitch: Stitch = False,
     out: Annotated[str | None, typer.Option(metavar="FIT.json", help="Store the new fit.")] = None,
     json: Json = False,
 ) -> int:
@@ -51,14 +56,13 @@ def refit(
 
     from jaxlaws.fitting import Fit, Fits, diff
     from jaxlaws.fitting import refit as refit_law
-    from jaxlaws.runs import read, split
+    from jaxlaws.runs import split
 
-    options = reading(column, unit, policy, warmup, lr_after_step, schedules)
+    options = reading(column, unit, policy, warmup, lr_after_step, schedules, query, stitch)
     out_file = output_file("--out", out, not_over=table)
     old = _loaded(stored)
     with Progress() as progress:
-        progress.doing(f"reading {table}")
-        rows, _, _ = split(read(table, **options), where)
+        rows, _, _ = split(opened(table, options, progress), where)
         progress.doing(f"fitting {len(rows)} rows of {len(rows.names)} runs from {starts} starts")
         found = refit_law(old, rows, starts=starts)
         fits = [found] if isinstance(found, Fit) else list(found.values())
@@ -67,7 +71,8 @@ def refit(
             (fits[0] if isinstance(found, Fit) else Fits(fits)).save(out_file)
             progress.note(f"stored in {out_file}")
     before = [old] if not isinstance(old, Fits) else list(old.values())
-    changes = [diff(a, b, names=("stored", "now")) for a, b in zip(before, fits, strict=True)]
+    both = [(a, b) for a, b in zip(before, fits, strict=True) if not b.status.failed]
+    changes = [diff(a, b, names=("stored", "now")) for a, b in both]
     none: list[Score | None] = [None] * len(fits)
     if json:
         document = documents(fits[0].law, fits, none, list(fits[0].by))

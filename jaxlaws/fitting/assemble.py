@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,11 +14,9 @@ import numpy as np
 from jaxlaws.errors import FitError, ScheduleError
 from jaxlaws.fitting.problem import Data
 from jaxlaws.runs import Runs
+from jaxlaws.runs.branches import trunks
 from jaxlaws.schedules.curve import Curve, jumps_of, pad, sizes
 from jaxlaws.spec import Law
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NOISE = ("std", "sd", "se", "sigma", "stderr", "variance", "var")  # columns of these names are no weights
 BINS = 512  # a curve logged at more points is averaged into at most so many
@@ -277,18 +275,6 @@ def _run_labels(runs: Runs, names: list[str], column: str) -> np.ndarray:
         if len(values) != 1:
             raise FitError(f"{runs.source}: column `{column}` must be constant within run {name!r}.")
     return np.array([first[name][0] for name in names])
-
-
-def trunks(runs: Runs, names: list[str]) -> list[str]:
-    """For each run the first run with which it shares its first rows (same steps and losses): branches of one trunk
-    are one run."""
-    seen: dict[Any, str] = {}
-    out = []
-    for name in names:
-        rows: pd.DataFrame = runs.of(name).head(5)
-        key = tuple(zip(rows["step"], rows["loss"], strict=True)) if "loss" in rows and len(rows) >= 5 else name
-        out.append(seen.setdefault(key, name))
-    return out
 
 
 def bucket(n: int, *, finest: int = 1) -> int:

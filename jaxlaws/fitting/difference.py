@@ -12,7 +12,19 @@ import numpy as np
 from jaxlaws.errors import FitError
 from jaxlaws.fitting.result import Fit
 
-_SETTINGS = ("source", "data_hash", "where", "rows", "objective_spec", "weights", "fixed", "shared", "bins", "seed")
+_SETTINGS = (
+    "source",
+    "data_hash",
+    "where",
+    "rows",
+    "objective_spec",
+    "weights",
+    "fixed",
+    "shared",
+    "pooled",
+    "bins",
+    "seed",
+)
 
 
 @dataclass(frozen=True)

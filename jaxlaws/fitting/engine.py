@@ -205,8 +205,7 @@ def _optimum(plan: Plan, problem: Problem, starts: Any) -> tuple[Any, Race]:
 @_optimum.defjvp
 def _optimum_jvp(plan: Plan, primals: Any, tangents: Any) -> Any:
     problem, starts = primals
-    x, found = _optimum(plan, problem, starts)
-    x0 = jax.lax.stop_gradient(x)
+    x0, found = _optimum(plan, problem, starts)  # which second derivatives see too, by this same rule
 
     def gradient(x: Any, p: Problem) -> Any:
         value = objective_of(plan.law, plan.layout, p.data, p.fixed, p.objective, p.priors)
@@ -225,7 +224,7 @@ def _optimum_jvp(plan: Plan, primals: Any, tangents: Any) -> Any:
     change = -scale * jnp.linalg.solve(unit, scale * jnp.where(stuck, 0.0, mixed))
     # A factor, not a `where`: backwards a `where` would pass zeros on instead of NaN.
     change = jnp.where(stuck, 0.0, change) * jnp.where(sound, 1.0, jnp.nan)
-    return (x, found), (change, jax.tree.map(_no_tangent, found))
+    return (x0, found), (change, jax.tree.map(_no_tangent, found))
 
 
 def _no_tangent(leaf: Any) -> Any:

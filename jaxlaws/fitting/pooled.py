@@ -44,20 +44,16 @@ def fit_pooled(
     under them. A group that says much keeps its own value, one that says little gets the others'; `tau` near 0 is
     `share=`, a large one is `by=` alone. Each fit carries the distribution as its prior and says so in its notes.
 
-    `settings` are arguments of `fit`. Raises `FitError` for fewer than three groups that can be fitted apart.
+    `settings` are arguments of `fit`. Raises `FitError` for parameters that are not free, and for fewer than three groups
+    that can be fitted apart.
 
     Source: Dempster, Rubin & Tsutakawa (1981), estimation in covariance components models.
     """
     one = find(law)
-    pool = (pool,) if isinstance(pool, str) else tuple(pool)
-    if not pool:
-        raise FitError("`fit_pooled(pool=...)`: name the parameters that groups have in common.")
-    if "share" in settings:
-        raise FitError("`fit_pooled(share=...)`: parameters are shared by `fit`, or pooled here.")
-    for name in pool:
-        if name not in one.params:
-            raise FitError(f"`fit_pooled`: {nearest(name, one.params, what='parameter')}")
+    pool = (pool,) if isinstance(pool, str) else tuple(dict.fromkeys(pool))
+    _check(one, by, pool, priors or {}, settings)
     table = read(runs)
+    given = not isinstance(weights, str)
     if not isinstance(weights, str):
         table = dataclasses.replace(table, frame=table.frame.assign(**{WEIGHT: _given(weights, len(table))}))
         weights = WEIGHT
@@ -69,7 +65,7 @@ def fit_pooled(
         raise FitError(
             f"`fit_pooled`: {len(alone)} groups could be fitted apart; at least {FEW} are needed to learn how groups differ."
         )
-    spread = {name: _first([e[name] for e in alone]) for name in pool}
+    before = spread = {name: _first([e[name] for e in alone]) for name in pool}
     unit = math.sqrt(float(np.mean([e[""][0] for e in alone])))
     for _ in range(ROUNDS):
         normals = {name: Normal(mean, sd, unit) for name, (mean, sd) in spread.items()}
@@ -79,7 +75,41 @@ def fit_pooled(
         before, spread = spread, {name: _next([e[name] for e in now], spread[name]) for name in pool}
         if all(_close(before[name], spread[name]) for name in pool):
             break
-    return found
+    moving = [name for name in pool if not _close(before[name], spread[name])]
+    notes = (
+        f"the distribution of {', '.join(moving)} over groups was still moving after {ROUNDS} rounds: its width is rough",
+    ) * bool(moving)
+    marks: dict[str, Any] = {"pooled": pool} | ({"weights": "given"} if given else {})
+    return Fits([dataclasses.replace(f, notes=(*f.notes, *notes), **marks) for f in found.values()])
+
+
+def _check(one: Law, by: Any, pool: Sequence[str], priors: Mapping[str, Normal], settings: Mapping[str, Any]) -> None:
+    """Raises where the pooled parameters are none that groups could have in common."""
+    if not pool:
+        raise FitError("`fit_pooled(pool=...)`: name the parameters that groups have in common.")
+    if not by:
+        raise FitError("`fit_pooled(by=...)`: name the column that says which group a row belongs to.")
+    if settings.get("share"):
+        raise FitError("`fit_pooled(share=...)`: parameters are shared by `fit`, or pooled here.")
+    free = {
+        name
+        for name, param in one.params.items()
+        if name not in (settings.get("fix") or {})
+        and (param.fixed is None or name in settings.get("free", ()))
+        and param.reference is None
+    }
+    for name in pool:
+        if name not in one.params:
+            raise FitError(f"`fit_pooled`: {nearest(name, one.params, what='parameter')}")
+        if name not in free:
+            raise FitError(f"`fit_pooled(pool=...)`: {name} of `{one.name}` is held; free it, or pool another.")
+        if one.params[name].per is not None:
+            raise FitError(
+                f"`fit_pooled(pool=...)`: {name} of `{one.name}` has a value for each {one.params[name].per}, which its own "
+                "prior draws together; pool another."
+            )
+        if name in priors:
+            raise FitError(f"`fit_pooled(priors=...)`: the prior of {name} is learnt from the groups; leave it out.")
 
 
 def _origin(spread: Mapping[str, tuple[float, float]], groups: int, by: Any) -> str:

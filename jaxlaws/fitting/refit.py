@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxlaws.errors import FitError
+from jaxlaws.errors import FitError, JaxlawsError
 from jaxlaws.fitting import _clock
 from jaxlaws.fitting._groups import of_group
 from jaxlaws.fitting.assemble import columns_of, numeric_columns
@@ -19,6 +19,7 @@ from jaxlaws.fitting.result import Fit, Fits
 from jaxlaws.fitting.variations import settings_of
 from jaxlaws.objectives import Objective
 from jaxlaws.runs import Runs, read
+from jaxlaws.solvers import Status
 
 
 def refit(
@@ -32,31 +33,70 @@ def refit(
     """`fit` made again on `runs`: law, variant, fixed values, boxes, priors, objective, weights and bins stay as they were.
 
     The search begins at the fit's own parameters and at `starts` - 1 other points, so that a minimum that has moved is found,
-    and one that has become the wrong one is left. Of a fit by groups, each group is made again on its own rows. Weights and
-    objectives that were given as values are not stored: give them again. Raises `FitError` for rows that cannot be
-    fitted, and for fits with shared or pooled parameters, which are made by `fit` from all groups together.
+    and one that has become the wrong one is left. Of a fit by groups, each group is made again on its own rows; one that
+    cannot be has NaN parameters and the reason. Weights `(rows,)` and objectives that were given as values are not stored:
+    give them again. Raises `FitError` for rows that cannot be fitted, and for fits with shared or pooled parameters, which
+    are made by `fit` and `fit_pooled` from all groups together.
     """
     if starts < 1:
         raise FitError(f"`refit(starts=...)` must be at least 1; got {starts}.")
     table = read(runs)
-    if isinstance(fit, Fits):
-        return Fits([_again(one, of_group(table, one), starts, None, objective) for one in fit.values()])
-    return _again(fit, of_group(table, fit) if fit.by else table, starts, weights, objective)
+    if weights is not None:
+        table = dataclasses.replace(table, frame=table.frame.assign(**{GIVEN: _given(weights, len(table))}))
+    given = weights is not None
+    if not isinstance(fit, Fits):
+        _one_alone(fit)
+        return _again(fit, of_group(table, fit) if fit.by else table, starts, given, objective)
+    for one in fit.values():
+        _one_alone(one)
+    done = []
+    for one in fit.values():
+        try:
+            done.append(_again(one, of_group(table, one), starts, given, objective))
+        except JaxlawsError as error:
+            done.append(_lost(one, str(error)))
+    return Fits(done)
 
 
-def _again(old: Fit, table: Runs, starts: int, weights: np.ndarray | None, objective: Objective | None) -> Fit:
+def _one_alone(old: Fit) -> None:
+    """Raises where a group is no fit of its own."""
+    for names, how in ((old.shared, "shared with"), (old.pooled, "partially pooled with")):
+        if names:
+            call = "`fit_pooled`" if names == old.pooled else "`fit`"
+            raise FitError(
+                f"`refit`: {', '.join(names)} are {how} other groups; make all of them together again with {call}."
+            )
+
+
+def _lost(old: Fit, reason: str) -> Fit:
+    """A group that could not be made again."""
+    nothing = dict.fromkeys(old.law.params, float("nan"))
+    nan = float("nan")
+    return dataclasses.replace(
+        old,
+        params=nothing,
+        status=Status.too_few_rows,
+        reason=reason,
+        objective=nan,
+        agree=0.0,
+        remaining=nan,
+        condition=nan,
+        at_bound=(),
+        trade_offs=(),
+        rows=0,
+        runs=(),
+        intervals={},
+        interval_of="",
+    )
+
+
+def _again(old: Fit, table: Runs, starts: int, given: bool, objective: Objective | None) -> Fit:
     began = time.perf_counter()
-    if old.shared:
-        raise FitError(
-            f"`refit`: {', '.join(old.shared)} are shared with other groups; fit all of them together again."
-        )
     if old.status.failed:
         raise FitError(f"`refit`: the stored fit of `{old.law.name}` failed ({old.status.name}); fit it anew.")
     if len(table) == 0:
         raise FitError(f"{table.source}: there are no rows to fit" + (f" of {_key(old)}." if old.by else "."))
-    if weights is not None:
-        table = dataclasses.replace(table, frame=table.frame.assign(**{GIVEN: _given(weights, len(table))}))
-    elif old.weights == "given":
+    if not given and old.weights == "given":
         raise FitError(
             "`refit`: the fit was made with weights given as an array, which are not stored: give `weights=`."
         )
@@ -64,7 +104,7 @@ def _again(old: Fit, table: Runs, starts: int, weights: np.ndarray | None, objec
         if column not in table.frame.columns:
             table.column(column)  # raises, naming the nearest
     table = table.checked(numeric_columns(old.law))
-    settings = settings_of(old, weights=old.weights if weights is None else GIVEN, objective=objective)
+    settings = settings_of(old, weights=GIVEN if given else old.weights, objective=objective)
     told = (f"made again from a fit to {old.source} (data {old.data_hash[:12]})",)
     settings = dataclasses.replace(settings, starts=starts, told=told)
     with jax.enable_x64(True), _clock.compiling() as compiled:

@@ -62,6 +62,7 @@ def _parameters(fit: Fit) -> list[str]:
         tags = [unit] if unit else []
         tags += ["fixed"] if name in fit.fixed else []
         tags += ["shared"] if name in fit.shared else []
+        tags += ["partially pooled"] if name in fit.pooled else []
         tags += ["on its bound"] if name in fit.at_bound else []
         ends = fit.intervals.get(name)
         if isinstance(value, dict):

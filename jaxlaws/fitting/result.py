@@ -32,6 +32,7 @@ class Fit:
     `agree` is the share of starts that ended within 1 % of the best objective; `remaining` the share of the objective
     that one more step promises to remove; `trade_offs` names parameters that the data do not tell apart; `largest` the
     largest fitted inputs, `distinct` how many different ones there were, to 2 %; `boxes` are those of the free parameters.
+    `shared` and `pooled` name parameters that are one for all groups, or were drawn towards each other by `fit_pooled`.
     `intervals` has the ends of each free parameter's interval where some were asked for, and `interval_of` what they are.
     """
 
@@ -58,6 +59,7 @@ class Fit:
     key: tuple[Any, ...] = ()
     by: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
+    pooled: tuple[str, ...] = ()
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     priors: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     boxes: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -217,7 +219,8 @@ def restored(document: dict[str, Any], laws: tuple[Law, ...] = ()) -> Fit:
     law = _dereference(document["law"], laws)
     known = {f.name for f in fields(Fit)}
     values = {k: v for k, v in document.items() if k in known and k != "law"}
-    for name in ("fixed", "runs", "at_bound", "key", "by", "shared", "notes"):
+    values.setdefault("pooled", ())
+    for name in ("fixed", "runs", "at_bound", "key", "by", "shared", "pooled", "notes"):
         values[name] = tuple(values[name])
     values["trade_offs"] = tuple(map(tuple, values["trade_offs"]))
     for name in ("priors", "boxes"):

@@ -17,13 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlaws.errors import FitError
-from jaxlaws.fitting._groups import of_group
+from jaxlaws.fitting._groups import mask, of_group
 from jaxlaws.fitting._stream import in_threads
 from jaxlaws.fitting.assemble import numeric_columns
 from jaxlaws.fitting.engine import Problem, boxes
 from jaxlaws.fitting.fit import CONDITION, GIVEN, _given, _Group, _prepare, _Settings
 from jaxlaws.fitting.problem import Layout, pack, residuals_of
-from jaxlaws.fitting.result import Fit, Value
+from jaxlaws.fitting.result import Fit, Fits, Value
 from jaxlaws.objectives import Normal, Objective, link, parse
 from jaxlaws.runs import read
 from jaxlaws.solvers import Batched, Status, frozen, levenberg_marquardt
@@ -116,6 +116,44 @@ def subject(fit: Fit, runs: Any, *, weights: np.ndarray | None = None, objective
     return _subject(fit, group, settings)
 
 
+def joint_subject(
+    fits: Fits, runs: Any, *, weights: np.ndarray | None = None, objective: Objective | None = None
+) -> Subject:
+    """The one problem of fits whose groups share parameters, on the rows of all of them. Copies of the other parameters are
+    labelled by the number of their group, from 0. Raises `FitError` as `subject` does."""
+    every = list(fits.values())
+    first = every[0]
+    if first.status.failed:
+        raise FitError(
+            f"the fit of `{first.law.name}` failed ({first.status.name}): nothing can be said of its parameters."
+        )
+    if weights is None and first.weights == "given":
+        raise FitError("the fit was made with weights given as an array, which are not stored: give `weights=` again.")
+    settings = settings_of(first, weights=first.weights if weights is None else GIVEN, objective=objective)
+    own, column = settings.per(), "jaxlaws_group"
+    per = {name: column for name in first.boxes if name not in first.shared}
+    per |= {name: label for name, label in own.items() if name not in first.shared}
+    grouped = [name for name, label in per.items() if label == column]
+    whole = dataclasses.replace(
+        first,
+        params=dict(first.params) | {n: {str(i): f.params[n] for i, f in enumerate(every)} for n in grouped},  # type: ignore[dict-item]  # plain numbers
+        key=(),
+        by=(),
+        shared=(),
+        rows=sum(f.rows for f in every),
+        runs=tuple(dict.fromkeys(run for f in every for run in f.runs)),
+    )
+    table = read(runs)
+    label = np.full(len(table), "", dtype=object)
+    for i, one in enumerate(every):
+        label[mask(table, one)] = str(i)
+    frame = table.frame.assign(**{column: label})
+    if weights is not None:
+        frame = frame.assign(**{GIVEN: _given(weights, len(table))})
+    table = dataclasses.replace(table, frame=frame).select(label != "").checked(numeric_columns(first.law))
+    return _subject(whole, _prepare(settings, 0, (), table, per), settings)
+
+
 def settings_of(fit: Fit, *, weights: str, objective: Objective | None) -> _Settings:
     """What `fit` was told, as far as it shapes the problem."""
     law = fit.law
@@ -142,7 +180,7 @@ def _subject(fit: Fit, group: _Group, settings: _Settings) -> Subject:
     layout = group.layout
     raw = {s.name: _raw(fit.params[s.name], group.assembled.copies.get(s.name)) for s in layout}
     with jax.enable_x64(True):
-        center = np.array([float(v) for v in pack(layout, raw)])
+        center = _on_bounds(fit, layout, np.array([float(v) for v in pack(layout, raw)]), group.problem)
     found = group.assembled
     live = tuple(slice(n) for n in np.shape(found.data.observed))
     run = np.full(data.observed.shape, -1)
@@ -179,6 +217,15 @@ def _subject(fit: Fit, group: _Group, settings: _Settings) -> Subject:
             "weights and schedules that it was fitted to."
         )
     return made
+
+
+def _on_bounds(fit: Fit, layout: Layout, x: np.ndarray, problem: Problem) -> np.ndarray:
+    """Coordinates with those of parameters that ended on a bound exactly there: a logarithm of what was stored as a number
+    may miss it in its last place, and is then no longer frozen."""
+    stuck = np.array([slot.name in fit.at_bound for slot in layout for _ in range(slot.copies)])
+    for bound in (problem.low, problem.high):
+        x = np.where(stuck & np.isclose(x, bound, rtol=1e-12, atol=1e-12), bound, x)
+    return x
 
 
 def _raw(value: Value, copies: Sequence[str] | None) -> Any:

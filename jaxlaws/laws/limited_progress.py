@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxlaws.spec import exponent, fixed, law, positive, power, quantity, real, reference
+from jaxlaws.laws._progress import BIBTEX, FALL, LINEAR, SHIFT, SOURCE, noise_level, run_shift
+from jaxlaws.spec import exponent, fixed, law, positive, power, quantity
 
 
 @law(
     inputs={"curve": quantity.CURVE},
     output=quantity.LOSS,
     params={
-        "L0": positive(start=(0.5, 4.0), unit="nats/token"),
-        "A": positive(start=(0.05, 5.0), unit="nats/token"),
-        "B": positive(start=(0.01, 1.0), unit="nats/token"),
-        "a": exponent(start=(0.1, 1.5)),
+        **FALL,
         "k": positive(start=(0.3, 100.0), box=(1e-3, 1e3), unit="1/(1000 peak-rate steps)"),
         "h": positive(start=(0.02, 10.0), box=(1e-4, 1e4), unit="peak rates/(1000 steps)"),
         "q": exponent(start=(0.55, 0.9), box=(0.1, 2.0)),
         "c": fixed(0.5, exponent(start=(0.3, 1.0), box=(1e-2, 2.0))),
-        "m": fixed(0.0, real(start=(-0.05, 0.05), box=(-10.0, 10.0), prior=(0.0, 0.1, 5e-4))),
-        "d": fixed(0.0, real(start=(-0.005, 0.005), box=(-10.0, 10.0), prior=(0.0, 0.01, 5e-4), per="run")),
-        "lr_ref": reference("peak_lr"),
+        **SHIFT,
     },
-    linear=("L0", "A", "B", "m", "d"),
-    source="jaxlaws (this project)",
-    bibtex="""
-    @software{jaxlaws,
-      title={jaxlaws: scaling laws as pure JAX functions},
-      author={{The jaxlaws developers}},
-      year={2026}
-    }
-    """,
+    linear=LINEAR,
+    source=SOURCE,
+    bibtex=BIBTEX,
     evidence="checked",
     data=("lr_schedules", "mpl_curves"),
     limits=(
@@ -52,17 +42,10 @@ def limited_progress(curve, *, L0, A, B, a, k, h, q, c, m, d, lr_ref):
     = 0) unless freed: `m` is common, `d` belongs to each run (its data order), both held near 0 by a prior. Give runs
     equal weight: `weights="run"`.
     """
-    x = curve.lr / lr_ref
-    rate = k / (1000.0 * lr_ref)
-    # The noise lags behind x^q by what is left of its changes; a run that starts at a rate above 0 climbs from there.
-    lag = curve.relax(rate, of=lambda lr: power(lr / lr_ref, q))
-    first = power(curve.start / lr_ref, q) * jnp.exp(-rate * curve.area)
-    noise = power(x, q) - first + lag
 
     def limited(lr, step):
         y = lr / lr_ref
         return y * jnp.exp(-c * jnp.log1p(1000.0 * y / (h * step)))
 
     progress = curve.integral(limited) / 1000.0
-    shift = (m + d) * power(curve.area / (1000.0 * lr_ref), -1.5)
-    return L0 + A * power(progress, -a) + B * noise + shift
+    return L0 + A * power(progress, -a) + B * noise_level(curve, k, q, lr_ref) + run_shift(curve, m, d, lr_ref)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,6 +57,44 @@ def lineage(
         until = min(until, step)
         chain.append((parent, until))
     return chain
+
+
+def trunks(runs: Runs, names: list[str]) -> list[str]:
+    """For each run the first run with which it shares its first rows (same steps and losses): branches that were logged
+    along with their trunk."""
+    if not {"step", "loss"} <= set(runs.frame.columns):
+        return list(names)
+    seen: dict[Any, str] = {}
+    out = []
+    for name in names:
+        rows = runs.of(name).head(5)
+        key = tuple(zip(rows["step"], rows["loss"], strict=True)) if len(rows) >= 5 else name
+        out.append(seen.setdefault(key, name))
+    return out
+
+
+def families(runs: Runs) -> dict[str, str]:
+    """By run: the first run of its family. Runs that went on from one another, or from one run that is not in the table,
+    are a family, and so are runs that share their first rows: they have the same data order and the same luck until they
+    part, and are one draw of it."""
+    names, whole = runs.names, runs.whole or runs
+    above: dict[str, str] = {}
+
+    def top(run: str) -> str:
+        while run in above:
+            run = above[run]
+        return run
+
+    def join(run: str, other: str) -> None:
+        one, two = top(run), top(other)
+        if one != two:
+            above[one] = two
+
+    for run, first in zip(names, trunks(runs, names), strict=True):
+        join(run, whole.absent_parent(run) or whole.lineage(run)[-1][0])
+        join(run, first)
+    known: dict[str, str] = {}
+    return {run: known.setdefault(top(run), run) for run in names}
 
 
 def stitch(runs: Runs, policies: Mapping[str, str]) -> Runs:

@@ -41,6 +41,8 @@ def admit(
     `stem` names the run of a table that has steps but no runs. `logged_nans` says that an empty cell was not logged, but
     for these cells of a column. Raises `TableError`, one sentence.
     """
+    import pandas as pd
+
     rules = resolved(policies or {})
     _has_shape(frame, source)
     frame = _numbered(frame)
@@ -49,6 +51,9 @@ def admit(
     frame = rename(frame, chosen)
     frame = _numeric(frame, {name for name in (*NUMERIC, "parent_step") if name in chosen}, converted, source)
     frame = frame.assign(run=_run_names(frame, source, stem))
+    if "parent" in frame.columns and not holds_text(frame["parent"]):
+        parents = frame["parent"].astype(object)
+        frame = frame.assign(parent=[None if pd.isna(parent) else _spell(parent) for parent in parents])
     exact = exact_rates(frame, schedules, source)
     origins = {q: column for q, column in chosen.items() if q != column and q not in converted}
     runs = Runs(frame, source, exact, findings, rate_options, rules, origins, sparse=logged_nans is not None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxlaws.errors import TableError
-from jaxlaws.runs.columns import claim
+from jaxlaws.runs.columns import canonical, claim
 from jaxlaws.runs.door import admit
 from jaxlaws.runs.read import Settled, settled
 from jaxlaws.runs.readers import Part, shown, stem
@@ -37,7 +37,8 @@ def stream(
     """Checked tables of `runs` whole runs each, the last of the rest, in the order of the source. Options are those of `read`.
 
     What is in memory at one time is such a table and one block of the source, however long that is. The rows of a run
-    must stand together: a run that comes again later raises `TableError`, which names it.
+    must stand together: a run that comes again later raises `TableError`, which names it. Runs of a tracker's log without a
+    loss are left out and counted, as by `read`; a log in which no run has one is one table.
     """
     if runs < 1:
         raise TableError(f"`stream(runs=...)` must be at least 1; got {runs}.")
@@ -113,7 +114,7 @@ def _whole_runs(
 ) -> Iterator[Part]:
     """Parts of `runs` runs or about `rows` rows each, cut between runs."""
     kept: list[Part] = []
-    count = length = 0
+    count, length, named = 0, 0, set()
     for part in parts:
         if not part.sparse:
             # Another block of one table: its first rows may belong to the run that the last block ended with.
@@ -122,14 +123,34 @@ def _whole_runs(
             yield from (_once(Part(frame, findings=whole.findings), columns, source, seen) for frame in full)
             kept = [Part(rest, findings=() if full else whole.findings)]
             continue
-        kept.append(part)
-        count += part.frame["run"].nunique() if "run" in part.frame.columns else 1
-        length += len(part.frame)
-        if count >= runs or (rows is not None and length >= rows):
-            yield joined(kept)
+        # A run of a tracker that logged no loss goes with one that did: the door leaves it out and counts it.
+        logged = _logs_loss(part, columns, source)
+        if logged and (count >= runs or (rows is not None and count > 0 and length >= rows)):
+            yield _with_columns(joined(kept), named)
             kept, count, length = [], 0, 0
+        kept.append(part)
+        length += len(part.frame)
+        named |= set(columns.values()) & set(part.frame.columns)
+        if logged:
+            count += part.frame["run"].nunique() if "run" in part.frame.columns else 1
     if kept and len((last := joined(kept)).frame):
-        yield last if last.sparse else _once(last, columns, source, seen)
+        yield _with_columns(last, named) if last.sparse else _once(last, columns, source, seen)
+
+
+def _logs_loss(part: Part, columns: Mapping[str, str], source: str) -> bool:
+    """Whether a loss was logged in this part of a tracker's log, be it NaN."""
+    there = {quantity: column for quantity, column in columns.items() if column in part.frame.columns}
+    named = any(canonical(quantity) == "loss" for quantity in columns)
+    if not len(part.frame) or (named and not any(canonical(quantity) == "loss" for quantity in there)):
+        return False
+    loss = claim(part.frame, there, source).get("loss")
+    return loss is not None and bool(part.frame[loss].notna().any() or loss in part.nans)
+
+
+def _with_columns(part: Part, named: set[str]) -> Part:
+    """The part with columns that the caller named and other runs of the log have: here nothing was logged there."""
+    absent = sorted(named - set(part.frame.columns))
+    return replace(part, frame=part.frame.assign(**dict.fromkeys(absent, np.nan))) if absent else part
 
 
 def _cut(

@@ -8,30 +8,47 @@ import numpy as np
 
 from jaxlaws.errors import FitError, nearest
 from jaxlaws.fitting.variations import Draw, Subject, by_run, fitted, scale
+from jaxlaws.runs.branches import families
 
 FEW = 8  # fewer runs than this are not resampled as wholes
 
 
 @dataclass(frozen=True)
 class Units:
-    """What is resampled: `of_row` `(rows,)` is the unit of each row (-1 in padding), `count` how many there are."""
+    """What is resampled: `of_row` `(rows,)` is the unit of each row (-1 in padding), `count` how many there are. Of units
+    that are runs, `runs` counts them one by one: more than `count` where some are branches of others."""
 
     name: str
     of_row: np.ndarray
     count: int
+    runs: int = 0
+
+    @property
+    def note(self) -> tuple[str, ...]:
+        """What is to be said of branches."""
+        if self.runs <= self.count:
+            return ()
+        many = f"{self.count} families" if self.count > 1 else "one family"
+        return (f"{self.runs} runs are {many} of branches and their trunks: a family counts as one run.",)
 
 
 def units(of: Subject, by: str) -> Units:
-    """Runs, rows, or the values of a column."""
+    """Runs, a trunk and its branches being one; rows; or the values of a column."""
     live = (of.run >= 0) & (of.weight > 0)
     if by == "row":
         index = np.where(live, np.cumsum(live) - 1, -1)
         return Units("row", index, int(live.sum()))
-    labels = of.run if by == "run" else _labels(of, by)[of.run]
+    labels = (_families(of) if by == "run" else _labels(of, by))[of.run]
     known, index = np.unique(labels[live], return_inverse=True)
     out = np.full(len(live), -1)
     out[live] = index
-    return Units(by, out, len(known))
+    return Units(by, out, len(known), len(np.unique(of.run[live])) if by == "run" else 0)
+
+
+def _families(of: Subject) -> np.ndarray:
+    """The family of each run, as the index of its first one."""
+    family, place = families(of.group.table), {run: i for i, run in enumerate(of.runs)}
+    return np.array([place.get(family[run], place[run]) for run in of.runs])
 
 
 def _labels(of: Subject, column: str) -> np.ndarray:
@@ -108,8 +125,9 @@ def block_length(of: Subject, rho: float) -> int:
 def wild(of: Subject, units: Units, draws: int, rng: np.random.Generator, free: int) -> Draw:
     """Outcomes of resamples: the fit, and its residuals with a random sign for each unit.
 
-    Residuals of a fit are smaller than the noise: they are stretched by what `free` parameters took. With fewer than 12
-    units two signs give too few different resamples; Webb's six points are taken instead.
+    Residuals of a fit are smaller than the noise: they are stretched by what `free` parameters took, so that intervals need
+    Student's quantile besides, and no more. With fewer than 12 units two signs give too few different resamples; Webb's six
+    points are taken instead.
     """
     predicted, residual = fitted(of)
     points = np.array([-1.0, 1.0]) if units.count >= 12 else np.sqrt([0.5, 1.0, 1.5]) * np.array([[1.0], [-1.0]])

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, overload
 
 import numpy as np
 
-from jaxlaws.errors import FitError
-from jaxlaws.fitting import Fit
+from jaxlaws.errors import FitError, JaxlawsError
+from jaxlaws.fitting import Fit, Fits
+from jaxlaws.fitting._groups import mask
 from jaxlaws.fitting.report import cautions
-from jaxlaws.fitting.variations import Draw, Solved, Subject, by_run, costs, fitted, free_of, solved, subject
+from jaxlaws.fitting.variations import (
+    Draw,
+    Solved,
+    Subject,
+    by_run,
+    costs,
+    fitted,
+    free_of,
+    joint_subject,
+    solved,
+    subject,
+)
 from jaxlaws.objectives import Objective
+from jaxlaws.runs import read
 from jaxlaws.solvers import Status
 from jaxlaws.uncertainty import _resampling as resampling
 from jaxlaws.uncertainty.draws import Draws
@@ -20,8 +34,25 @@ RIVALS = 64  # solutions of other resamples that each is held against
 Method = Literal["cases", "wild", "parametric"]
 
 
+# fmt: off
+@overload
 def bootstrap(
-    fit: Fit,
+    fit: Fit, runs: Any, *, by: str = ..., method: Method = ..., resamples: int = ..., block: int | None = ...,
+    starts: int = ..., weights: np.ndarray | None = ..., objective: Objective | None = ..., seed: int = ...,
+) -> Draws: ...
+@overload
+def bootstrap(
+    fit: Fits, runs: Any, *, by: str = ..., method: Method = ..., resamples: int = ..., block: int | None = ...,
+    starts: int = ..., weights: np.ndarray | None = ..., objective: Objective | None = ..., seed: int = ...,
+) -> dict[Any, Draws]: ...
+@overload
+def bootstrap(
+    fit: Fit | Fits, runs: Any, *, by: str = ..., method: Method = ..., resamples: int = ..., block: int | None = ...,
+    starts: int = ..., weights: np.ndarray | None = ..., objective: Objective | None = ..., seed: int = ...,
+) -> Draws | dict[Any, Draws]: ...
+# fmt: on
+def bootstrap(
+    fit: Fit | Fits,
     runs: Any,
     *,
     by: str = "run",
@@ -32,18 +63,21 @@ def bootstrap(
     weights: np.ndarray | None = None,
     objective: Objective | None = None,
     seed: int = 0,
-) -> Draws:
+) -> Draws | dict[Any, Draws]:
     """Draws of the parameters of `fit` from resamples of `runs`, the rows that it was fitted to.
 
-    `by` says what is resampled as a whole: "run" (rows of one run are correlated), "row", "blocks" of `block`
-    neighbouring rows within each run, or a column that is constant within runs. Fewer than 8 runs cannot stand for all
-    others: by="run" then takes blocks within them, and says so. `method` "cases" draws units with replacement; "wild"
-    keeps all and turns the residuals' sign for random units; "parametric" puts normal noise on the fit, as correlated
-    within runs as the residuals are.
+    `by` says what is resampled as a whole: "run" (rows of one run are correlated; a trunk and its branches are one), "row",
+    "blocks" of `block` neighbouring rows within each run, or a column that is constant within runs. Fewer than 8 runs
+    cannot stand for all others: by="run" then takes blocks within them, and says so. `method` "cases" draws units with
+    replacement; "wild" keeps all and turns the residuals' sign for random units; "parametric" puts normal noise on the fit,
+    as correlated within runs as the residuals are.
 
     Every resample starts at the fit, and is then held against the solutions of others: where one of them is lower under
     its own weights, it starts there again. `starts` above 1 adds starts scattered around the fit. Weights given to `fit`
     as an array, or an objective of your own, are given again.
+
+    Of fits by group it gives draws by the group's key; a group that cannot be resampled has none, and the reason in its
+    notes. Groups that share parameters are resampled as the one fit that they are.
 
     Raises `FitError` where there is too little to resample. Same seed, data and device kind: same bits.
     """
@@ -53,20 +87,59 @@ def bootstrap(
         raise FitError(f"`bootstrap(starts=...)` must be at least 1; got {starts}.")
     if method not in ("cases", "wild", "parametric"):
         raise FitError(f"`bootstrap(method=...)` must be cases, wild or parametric; got {method!r}.")
-    of = subject(fit, runs, weights=weights, objective=objective)
-    rng = np.random.default_rng(seed)
-    scheme = _scheme(of, by, method, resamples, block, rng)
-    held = absent(of, scheme.weight, resamples)
-    found = _best(of, scheme, resamples, starts, held, rng)
-    return drawn(of, found, scheme.kind, notes=scheme.notes, units=scheme.units, held=held)
+
+    def resampled(of: Subject) -> Draws:
+        rng = np.random.default_rng(seed)
+        scheme = _scheme(of, by, method, resamples, block, rng)
+        held = absent(of, scheme.weight, resamples)
+        found = _best(of, scheme, resamples, starts, held, rng)
+        return drawn(of, found, scheme.kind, notes=scheme.notes, units=scheme.units, free=scheme.free, held=held)
+
+    if not isinstance(fit, Fits):
+        return resampled(subject(fit, runs, weights=weights, objective=objective))
+    table = read(runs)
+    if any(one.shared for one in fit.values()):
+        return _split(resampled(joint_subject(fit, table, weights=weights, objective=objective)), fit)
+    out: dict[Any, Draws] = {}
+    for key, one in fit.items():
+        rows = mask(table, one)
+        mine = None if weights is None else np.asarray(weights)[rows]
+        try:
+            out[key] = resampled(subject(one, table.select(rows), weights=mine, objective=objective))
+        except JaxlawsError as error:
+            out[key] = _nothing(one, str(error))
+    return out
+
+
+def _split(joint: Draws, fits: Fits) -> dict[Any, Draws]:
+    """Draws of each group out of those of all."""
+    out: dict[Any, Draws] = {}
+    for i, (key, one) in enumerate(fits.items()):
+        params = {
+            name: value[str(i)] if isinstance(value, Mapping) and not isinstance(one.params[name], Mapping) else value
+            for name, value in joint.params.items()
+        }
+        out[key] = replace(joint, params=params, center=one)
+    return out
+
+
+def _nothing(fit: Fit, reason: str) -> Draws:
+    """No draws, and why."""
+    none = np.zeros(0)
+    params: dict[str, Any] = {
+        name: dict.fromkeys(value, none) if isinstance(value, Mapping) else none for name, value in fit.params.items()
+    }
+    return Draws(fit.law, params, none, none.astype(int), "bootstrap", fit, (f"no intervals: {reason}",))
 
 
 @dataclass(frozen=True)
 class _Scheme:
-    """What is different in each resample, and what the user is told of it."""
+    """What is different in each resample, and what the user is told of it. `free` are the parameters that `units` have yet to
+    pay for: none where the resamples scatter as much as the noise does, whose degrees of freedom `units` are then."""
 
     kind: str
     units: int
+    free: int
     notes: tuple[str, ...]
     weight: Draw | None = None
     observed: Draw | None = None
@@ -78,15 +151,16 @@ def _scheme(
     free = free_of(of)
     runs = resampling.units(of, "run")
     longest = max(map(len, by_run(of)))
-    notes: tuple[str, ...] = ()
+    notes = runs.note if by == "run" and method != "parametric" else ()
     if by == "run" and longest > 1 and (runs.count < resampling.FEW or runs.count <= free) and method != "parametric":
-        notes = (
-            f"{runs.count} runs are too few to be resampled as wholes: the intervals come from blocks of rows within each run "
-            "and know nothing of how runs differ from one another.",
+        notes += (
+            f"{runs.count} {'families' if notes else 'runs'} are too few to be resampled as wholes: the intervals come from "
+            "blocks of rows within each run and know nothing of how runs differ from one another.",
         )
         by = "blocks"
     if method == "parametric":
-        return _Scheme("parametric", 0, (), observed=resampling.parametric(of, resamples, rng, free))
+        freedom = max(int(np.count_nonzero(of.weight > 0)) - free, 1)
+        return _Scheme("parametric", freedom, 0, (), observed=resampling.parametric(of, resamples, rng, free))
     if by == "blocks":
         return _blocks(of, method, resamples, block, rng, free, notes)
     units = resampling.units(of, by)
@@ -100,9 +174,10 @@ def _scheme(
     if units.count < resampling.FEW:
         notes += (f"only {units.count} {_many(by, units.count)} were resampled: the intervals are rough.",)
     if method == "wild":
-        return _Scheme(kind, units.count, notes, observed=resampling.wild(of, units, resamples, rng, free))
+        freedom = units.count - (free if by == "row" else 1)
+        return _Scheme(kind, freedom, 0, notes, observed=resampling.wild(of, units, resamples, rng, free))
     count = resampling.counts(units, resamples, rng)
-    return _Scheme(kind, units.count, notes, weight=resampling.weighted(of, units, count))
+    return _Scheme(kind, units.count, free, notes, weight=resampling.weighted(of, units, count))
 
 
 def _blocks(
@@ -122,7 +197,7 @@ def _blocks(
         )
     count = resampling.blocks(of, length, resamples, rng)
     kind = f"bootstrap by blocks of {length} rows within {len(by_run(of))} runs"
-    return _Scheme(kind, units, notes, weight=resampling.reweighted(of, count))
+    return _Scheme(kind, units, free, notes, weight=resampling.reweighted(of, count))
 
 
 def _many(by: str, count: int) -> str:
@@ -204,6 +279,7 @@ def drawn(
     *,
     notes: tuple[str, ...] = (),
     units: int = 0,
+    free: int = 0,
     held: np.ndarray | None = None,
 ) -> Draws:
     """Draws of minima; failed ones become NaN, and so do parameters that a draw did not see."""
@@ -224,5 +300,5 @@ def drawn(
         center=of.fit,
         notes=(*notes, *cautions(of.fit)),
         units=units,
-        free=free_of(of),
+        free=free,
     )

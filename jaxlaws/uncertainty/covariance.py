@@ -22,7 +22,8 @@ from jaxlaws.uncertainty.draws import Draws
 class Covariance:
     """Normal distribution of a fit's coordinates: logarithms of positive parameters, values of others.
 
-    `matrix` is `(params, params)`, `names` says whose coordinate each is; parameters on their bound have no variance.
+    `matrix` is `(params, params)`, `names` says whose coordinate each is; parameters on their bound have no variance. `freedom`
+    are the degrees of freedom that the matrix was estimated with: intervals take Student's quantile of as many.
     """
 
     center: Fit
@@ -31,6 +32,7 @@ class Covariance:
     matrix: np.ndarray
     units: int
     free: int
+    freedom: int
     notes: tuple[str, ...]
     subject: Subject
 
@@ -55,8 +57,8 @@ class Covariance:
             kind=self.kind,
             center=self.center,
             notes=self.notes,
-            units=self.units,
-            free=0,  # the covariance has its degrees of freedom already
+            units=self.freedom,
+            free=0,  # the covariance has paid for its parameters
         )
 
 
@@ -64,17 +66,19 @@ def laplace(
     fit: Fit, runs: Any, *, weights: np.ndarray | None = None, objective: Objective | None = None
 ) -> Covariance:
     """Covariance from the exact Hessian of the objective and the residuals' dispersion: rows are taken to scatter alike,
-    neighbours within a run as correlated as they are."""
+    neighbours within a run as correlated as they are. Intervals take Student's quantile of n-p degrees of freedom."""
     of = subject(fit, runs, weights=weights, objective=objective)
     hessian, _ = curvature(of)
-    return _made(of, "Laplace", dispersion(of) * _inverse(of, hessian), 0, ())
+    freedom = int(np.count_nonzero(of.weight > 0)) - free_of(of)
+    return _made(of, "Laplace", dispersion(of) * _inverse(of, hessian), 0, freedom, ())
 
 
 def sandwich(
     fit: Fit, runs: Any, *, by: str = "run", weights: np.ndarray | None = None, objective: Objective | None = None
 ) -> Covariance:
     """Covariance that asks nothing of the noise but that units are independent: $H^{-1} J H^{-1}$ with J the sum over units
-    (`by` "run", "row" or a column) of their gradients' squares, times G/(G-1) (n-1)/(n-p).
+    (`by` "run", a trunk and its branches being one, "row" or a column) of their gradients' squares, times G/(G-1) (n-1)/(n-p).
+    Intervals take Student's quantile of G-1 degrees of freedom, by row of n-p.
 
     With fewer than 8 runs, or no more than parameters, rows are the units, and J is enlarged by (1 + r)/(1 - r) for
     neighbours in a run whose gradients correlate by r.
@@ -85,14 +89,19 @@ def sandwich(
     free = free_of(of)
     units = resampling.units(of, by)
     rows = int(np.count_nonzero(of.weight > 0))
-    notes: tuple[str, ...] = ()
+    notes = units.note
     kind, factor = f"sandwich by {by}", 1.0
+    freedom = rows - free if by == "row" else units.count - 1
     if by != "row" and (units.count < resampling.FEW or units.count <= free):
         if by != "run":
             raise FitError(
                 f"`sandwich(by={by!r})`: {units.count} units cannot say how uncertain {free} parameters are."
             )
-        notes = (f"{units.count} runs are too few to be units: nothing is known of how runs differ from one another.",)
+        noun = "families" if notes else "runs"
+        notes += (
+            f"{units.count} {noun} are too few to be units: nothing is known of how runs differ from one another.",
+        )
+        freedom = rows - free
         units = resampling.units(of, "row")
         r = max(neighbours(of, gradients[:, i]) for i in range(gradients.shape[1]))
         kind, factor = f"sandwich by row, neighbours correlated by {r:.2f}", (1.0 + r) / (1.0 - r)
@@ -101,7 +110,7 @@ def sandwich(
     sums = np.zeros((units.count, gradients.shape[1]))
     np.add.at(sums, units.of_row[units.of_row >= 0], gradients[units.of_row >= 0])
     few = units.count / (units.count - 1.0) * (rows - 1.0) / (rows - free)
-    return _made(of, kind, factor * few * bread @ (sums.T @ sums) @ bread, units.count, notes)
+    return _made(of, kind, factor * few * bread @ (sums.T @ sums) @ bread, units.count, freedom, notes)
 
 
 def _inverse(of: Subject, hessian: np.ndarray) -> np.ndarray:
@@ -121,5 +130,6 @@ def _inverse(of: Subject, hessian: np.ndarray) -> np.ndarray:
     return out
 
 
-def _made(of: Subject, kind: str, matrix: np.ndarray, units: int, notes: tuple[str, ...]) -> Covariance:
-    return Covariance(of.fit, kind, tuple(of.names), matrix, units, free_of(of), (*notes, *cautions(of.fit)), of)
+def _made(of: Subject, kind: str, matrix: np.ndarray, units: int, freedom: int, notes: tuple[str, ...]) -> Covariance:
+    told = (*notes, *cautions(of.fit))
+    return Covariance(of.fit, kind, tuple(of.names), matrix, units, free_of(of), max(freedom, 1), told, of)

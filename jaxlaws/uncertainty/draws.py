@@ -6,6 +6,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,6 +26,7 @@ from jaxlaws.solvers import Status
 from jaxlaws.spec import Law
 
 FORMAT = 1
+UNDEFINED = 0.1  # share of draws without an answer above which a decision is refused
 MANY = 1 << 22  # numbers of a prediction from all draws that are held at once
 
 Interval = tuple[float, float]
@@ -33,12 +35,14 @@ Interval = tuple[float, float]
 @dataclass(frozen=True)
 class Decision:
     """What a function of the parameters gives: at the fit, at each draw (leading axis), and the interval's ends. Each is
-    of the shape that the function returns: an array, or dicts and tuples of them."""
+    of the shape that the function returns: an array, or dicts and tuples of them. `undefined` is the share of draws for which
+    it is NaN somewhere: the interval leaves them out."""
 
     value: Any
     draws: Any
     low: Any
     high: Any
+    undefined: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +52,9 @@ class Draws:
     `params` has every parameter, fixed ones included, as arrays `(draws,)`; one with a copy for each run is a dict of
     them. `objective` and `status` (`Status` codes) are `(draws,)`; parameters of a failed draw are NaN. `units` is how
     many independent things the distribution was learnt from (runs, as a rule), 0 where that is not known, and `free` how
-    many parameters were fitted: intervals are widened for few units. `notes` say what to distrust.
+    many parameters were fitted: intervals are widened for few units. Draws that scatter as the noise does (wild, parametric,
+    of a covariance) have paid for their parameters: `free` is 0 then, and `units` the degrees of freedom. `notes` say what to
+    distrust.
     """
 
     law: Law
@@ -85,7 +91,9 @@ class Draws:
     def decide(self, fn: Callable[[dict[str, Any]], Any], level: float = 0.95) -> Decision:
         """What `fn`, a pure JAX function of the dict of parameters, gives, and how certain it is.
 
-        `fn` sees scalars in 64-bit floats; a parameter with copies is a dict of them.
+        `fn` sees scalars in 64-bit floats; a parameter with copies is a dict of them. Draws for which `fn` is NaN are left out
+        of the interval and counted in `undefined`. Raises `FitError` where it is so for more than a tenth of the draws that
+        determine every parameter: what is left would say nothing of how sure the decision is.
         """
         _check_level(level)
         middle = {name: _map(np.float64, value) for name, value in self.center.params.items()}
@@ -93,7 +101,22 @@ class Draws:
             value = jax.tree.map(np.asarray, fn(middle))
             draws = jax.tree.map(np.asarray, jax.vmap(fn)(self.params))
         low, high = self._band(draws, value, level)
-        return Decision(value, draws, low, high)
+        return Decision(value, draws, low, high, self._undefined(draws))
+
+    def _undefined(self, decided: Any) -> float:
+        """Share of draws with NaN in a decision, among those that ended in a minimum."""
+        wrong, whole = np.zeros(len(self), dtype=bool), self.good.copy()
+        for leaf in jax.tree.leaves(decided):
+            wrong |= np.isnan(leaf).reshape(len(self), -1).any(axis=1)
+        for leaf in jax.tree.leaves(self.params):
+            whole &= np.isfinite(leaf)  # a copy for a run that the draw lacks is no fault of the function
+        share = float(np.mean(wrong[whole])) if whole.any() else 0.0
+        if share > UNDEFINED:
+            raise FitError(
+                f"`decide`: the function is NaN for {share:.0%} of the {int(whole.sum())} draws, more than {UNDEFINED:.0%}: no "
+                "interval can be given; see where it is not defined (a root or a logarithm of a negative number, as a rule)."
+            )
+        return float(np.mean(wrong[self.good])) if self.good.any() else 0.0
 
     def predict(
         self, runs: Any = None, *, level: float = 0.95, **more: Any
@@ -104,7 +127,8 @@ class Draws:
         """
         _check_level(level)
         fit = self.center
-        where = places(fit, runs, **more)
+        with jax.enable_x64(True):
+            where = places(fit, runs, **more)
         middle = {name: stacked(fit, name, value, np.float64) for name, value in fit.params.items()}
         params = {name: stacked(fit, name, value, np.asarray) for name, value in self.params.items()}
         size = max(1, MANY // max(1, where.data.observed.size))
@@ -135,8 +159,13 @@ class Draws:
             factor = widening(self.units, self.free, level)
             logs = (np.nanmin(draws, axis=0) > 0) & (value > 0)
             to = np.log(np.where(logs, value, 1.0)), np.log(np.where(logs, low, 1.0)), np.log(np.where(logs, high, 1.0))
-            low = np.where(logs, np.exp(to[0] + factor * (to[1] - to[0])), value + factor * (low - value))
-            high = np.where(logs, np.exp(to[0] + factor * (to[2] - to[0])), value + factor * (high - value))
+            # Where the fit lies outside the quantiles, moving the nearer end away from it would be moving it inwards.
+            low = np.minimum(
+                low, np.where(logs, np.exp(to[0] + factor * (to[1] - to[0])), value + factor * (low - value))
+            )
+            high = np.maximum(
+                high, np.where(logs, np.exp(to[0] + factor * (to[2] - to[0])), value + factor * (high - value))
+            )
         return (float(low), float(high)) if value.ndim == 0 else (low, high)
 
     def _band(self, draws: Any, value: Any, level: float) -> tuple[Any, Any]:
@@ -227,7 +256,9 @@ def load(path: str | os.PathLike[str], *, laws: tuple[Law, ...] = ()) -> Draws |
         return {one.center.key[0] if len(one.center.key) == 1 else one.center.key: one for one in many}
     except FileNotFoundError:
         raise FitError(f"{path}: no such file; `draws.save(path)` writes one.") from None
-    except (OSError, LookupError, TypeError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        OSError, LookupError, TypeError, ValueError, AttributeError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error
+    ) as error:  # fmt: skip
         if isinstance(error, FitError):
             raise
         raise FitError(f"{path}: are no stored draws ({type(error).__name__}: {error}).") from None

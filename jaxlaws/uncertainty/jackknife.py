@@ -46,7 +46,7 @@ class Jackknife:
         found = self.without.decide(fn, level)
         both = jax.tree.map(lambda d, v: self._ends(d, v, level), found.draws, found.value)
         low, high = jax.tree.transpose(jax.tree.structure(found.value), jax.tree.structure((0, 0)), both)
-        return Decision(found.value, found.draws, low, high)
+        return Decision(found.value, found.draws, low, high, found.undefined)
 
     def _error(self, values: np.ndarray) -> Any:
         good = np.asarray(values)[self.without.good]
@@ -69,7 +69,8 @@ class Jackknife:
 def jackknife(
     fit: Fit, runs: Any, *, by: str = "run", weights: np.ndarray | None = None, objective: Objective | None = None
 ) -> Jackknife:
-    """Fits of the law of `fit` to `runs` without each unit in turn: "run", "row", or each value of a column.
+    """Fits of the law of `fit` to `runs` without each unit in turn: "run" (a trunk goes with its branches), "row", or
+    each value of a column.
 
     Every one starts at the fit; all are solved side by side. Raises `FitError` where what is left cannot be fitted.
     """
@@ -82,7 +83,7 @@ def jackknife(
     weight = resampling.weighted(of, units, keep)
     held = absent(of, weight, units.count)
     found = solved(of, np.repeat(of.center[None], units.count, axis=0), weight=weight, held=held)
-    draws = drawn(of, found, f"jackknife by {by}", units=units.count, held=held)
+    draws = drawn(of, found, f"jackknife by {by}", notes=units.note, units=units.count, free=free, held=held)
     if not draws.good.any():
         raise FitError(f"`jackknife(by={by!r})`: without one of them nothing determines the {free} parameters.")
     return Jackknife(fit, resampling.labels(of, units), draws)

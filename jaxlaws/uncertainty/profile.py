@@ -14,9 +14,11 @@ from jaxlaws.fitting.density import dispersion
 from jaxlaws.fitting.report import cautions
 from jaxlaws.fitting.variations import Subject, free_of, normal_matrix, solved, subject
 from jaxlaws.objectives import Objective
+from jaxlaws.solvers import Status
 
 ROUNDS = 16  # of steps towards where the objective has risen enough; each is one batch of fits
-CLOSE = 1e-3  # of the rise, relatively
+CLOSE = 1e-3  # of the root of the rise, relatively
+LOOSE = 2e-2  # what an end may miss without being doubted
 POINTS = 17  # of the curve
 
 
@@ -82,7 +84,7 @@ def profile(
     direction = np.zeros((2 * len(index), n))
     for row, i in enumerate(index):
         direction[2 * row, i], direction[2 * row + 1, i] = -step[i], step[i]
-    reached, stopped, notes = _reach(of, direction, threshold * 0.5 * noise)
+    reached, stopped, stalled, notes = _reach(of, direction, threshold * 0.5 * noise)
     ends, curves, rises = {}, {}, {}
     at = np.linspace(-1.25, 1.25, POINTS)
     grid = np.zeros((len(index) * POINTS, n))
@@ -96,7 +98,13 @@ def profile(
         part = slice(row * POINTS, (row + 1) * POINTS)
         curves[names[row]] = _raw(of, i, of.center[i] + grid[part, i])
         rises[names[row]] = np.where(at == 0, 0.0, risen[part])
-    open_ends = tuple(f"{names[i // 2]} {'below' if i % 2 == 0 else 'above'}" for i in np.flatnonzero(stopped))
+    doubtful = [_end(names, int(i)) for i in np.flatnonzero(stalled)]
+    if doubtful:
+        notes += (
+            f"the search for these ends did not settle, or their fits stalled before the minimum: {', '.join(doubtful)}. "
+            "The intervals may be too narrow there; ask `bootstrap`.",
+        )
+    open_ends = tuple(_end(names, int(i)) for i in np.flatnonzero(stopped))
     if open_ends:
         notes += (f"the box ends before the interval does: {', '.join(open_ends)}.",)
     return Profile(fit, level, threshold, ends, open_ends, curves, rises, (*notes, *cautions(fit)))
@@ -130,11 +138,17 @@ def contour(
     angle = 2.0 * np.pi * np.arange(points) / points
     direction = np.zeros((points, len(of.center)))
     direction[:, pair] = np.sqrt(threshold) * np.stack([np.cos(angle), np.sin(angle)], axis=1) @ half.T
-    reached, stopped, notes = _reach(of, direction, threshold * 0.5 * noise)
+    reached, stopped, stalled, notes = _reach(of, direction, threshold * 0.5 * noise)
+    if stalled.any():
+        notes += (f"{int(stalled.sum())} of {points} points of the contour stalled: it may be too narrow there.",)
     if stopped.any():
         notes += ("the box ends before the contour does, in places.",)
     first, second = (_raw(of, i, reached[:, i]) for i in pair)
     return Contour(fit, (names[0], names[1]), level, first, second, (*notes, *cautions(fit)))
+
+
+def _end(names: Sequence[str], i: int) -> str:
+    return f"{names[i // 2]} {'below' if i % 2 == 0 else 'above'}"
 
 
 def _place(of: Subject, name: str, call: str) -> int:
@@ -157,9 +171,11 @@ def _covariance(of: Subject, noise: float) -> np.ndarray:
     return noise * np.linalg.inv(unit) * np.outer(scale, scale)
 
 
-def _reach(of: Subject, direction: np.ndarray, rise: float) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def _reach(
+    of: Subject, direction: np.ndarray, rise: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
     """Where along each `direction` `(problems, params)` from the fit the best objective has risen by `rise`: all
-    coordinates there, and whether the box came first.
+    coordinates there, whether the box came first, and whether the objective there is no minimum or not that high.
 
     The root of the rise is nearly straight along a ray, so that scaling by it converges in a few rounds; what is known to
     lie below and above keeps it safe.
@@ -171,11 +187,12 @@ def _reach(of: Subject, direction: np.ndarray, rise: float) -> tuple[np.ndarray,
     below, above = np.zeros(len(direction)), np.full(len(direction), np.inf)
     far = np.minimum(1.0, most)
     x = np.tile(of.center, (len(direction), 1))
-    stopped = np.zeros(len(direction), dtype=bool)
+    stopped = stalled = np.zeros(len(direction), dtype=bool)
+    ratio = np.zeros(len(direction))
     lowest = 0.0
     for _ in range(ROUNDS):
         start = np.where(moved, of.center + far[:, None] * direction, x)
-        risen, x = _risen(of, direction, start)
+        risen, x, stalled = _risen(of, direction, start)
         lowest = min(lowest, float(np.nanmin(risen)))
         ratio = np.sqrt(np.maximum(np.where(np.isfinite(risen), risen, 1e6 * rise), 0.0) / rise)
         stopped = (far >= most) & (ratio < 1.0)
@@ -193,10 +210,12 @@ def _reach(of: Subject, direction: np.ndarray, rise: float) -> tuple[np.ndarray,
     notes: tuple[str, ...] = ()
     if lowest < -1e-2 * rise:
         notes = ("the profile found a lower objective than the fit's: fit again from more starts.",)
-    return x, stopped, notes
+    return x, stopped, stalled | ~(stopped | (np.abs(ratio - 1.0) < LOOSE)), notes
 
 
-def _risen(of: Subject, direction: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rise of the best objective with the moved coordinates held where they start, and where that is."""
+def _risen(of: Subject, direction: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rise of the best objective with the moved coordinates held where they start, where that is, and which of them were
+    no minima."""
     found = solved(of, start, held=direction != 0)
-    return found.objective - of.fit.objective, found.x
+    unsound = np.isin(found.status, (int(Status.stalled), int(Status.non_finite)))
+    return found.objective - of.fit.objective, found.x, unsound

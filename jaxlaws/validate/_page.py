@@ -22,8 +22,6 @@ _CRITERIA = {
 
 def page(one: Comparison) -> str:
     """The report that a comparison prints as."""
-    units = f"{one.ranking.units} {'blocks within runs' if one.ranking.blocks else 'runs'}"
-    scored = sum(int(f.score.sum()) for f in one.folds)
     lines = [f"{len(one.standings)} candidates on {one.source}, ranked by mean absolute error on held-out rows"]
     lines += [f"  {f.name}: {int(f.fit.sum())} rows fitted, {int(f.score.sum())} scored{_leaked(f)}" for f in one.folds]
     lines += [f"  noise floor: {one.noise}", ""]
@@ -45,9 +43,11 @@ def page(one: Comparison) -> str:
             ]
         )
     lines += _table(rows)
-    lines += ["", *_wrapped(_verdict(one, units, scored))]
+    lines += ["", *_wrapped(_verdict(one))]
     if any(s.criteria for s in one.standings):
         lines += ["", *_criteria(one)]
+    for note in one.notes:
+        lines += _wrapped(note)
     return "\n".join(lines)
 
 
@@ -55,19 +55,25 @@ def _leaked(fold: Any) -> str:
     return f" ({fold.repeated} more repeat fitted rows of other runs)" if fold.repeated else ""
 
 
-def _verdict(one: Comparison, units: str, scored: int) -> str:
-    del scored
-    text = f"Ranks by resampling {units}."
+def _verdict(one: Comparison) -> str:
+    text = f"Ranks by resampling {_units(one)}."
     if one.ranking.blocks:
-        text += " Fewer than 8 runs are scored: what differs from run to run is not in these shares."
+        text += " That is fewer than 8 runs: what differs from run to run is not in these shares."
     if one.winner is not None:
-        return f"{text} {one.winner.name} wins."
+        return f"{text} {one.winner.name} wins: it comes first in {one.winner.best:.1%} of the resamples."
     tied = "; ".join(s.name for s in one.standings if s.tied)
-    text += f" None wins: {tied} cannot be told apart here."
+    text += f" None comes first in 95 % of them: {tied} share the first place."
     if one.blend is not None:
         how = "Stacked" if one.blend.kind == "stacked" else "Their average"
         text += f" {how}: {names_of(one.blend.names, one.blend.weights)}, held-out mae {_number(one.blend.error)}."
     return text
+
+
+def _units(one: Comparison) -> str:
+    r = one.ranking
+    if r.blocks:
+        return f"{r.units} blocks within {r.runs} runs"
+    return f"{r.units} runs" if r.units == r.runs else f"{r.units} families of {r.runs} runs, branches with their trunk"
 
 
 def _criteria(one: Comparison) -> list[str]:
@@ -135,7 +141,8 @@ def summary(one: Comparison) -> dict[str, Any]:
             }
             for f in one.folds
         ],
-        "ranking": {"units": one.ranking.units, "blocks": one.ranking.blocks},
+        "ranking": {"units": one.ranking.units, "blocks": one.ranking.blocks, "runs": one.ranking.runs},
+        "notes": list(one.notes),
         "noise": {"rows": one.noise.white, "between": one.noise.between, "pairs": one.noise.pairs},
         "blend": None
         if one.blend is None

@@ -11,9 +11,11 @@ import numpy as np
 
 from jaxlaws.errors import FitError, JaxlawsError
 from jaxlaws.fitting import Fit, Fits, fit, fit_pooled
-from jaxlaws.fitting.assemble import columns_of, numeric_columns, trunks
+from jaxlaws.fitting._groups import mask
+from jaxlaws.fitting.assemble import columns_of, numeric_columns
 from jaxlaws.fitting.predict import errors
 from jaxlaws.runs import Runs, read
+from jaxlaws.runs.branches import trunks
 from jaxlaws.spec import Law, find
 from jaxlaws.validate._fold import Fold
 
@@ -151,9 +153,7 @@ def predictions(found: Fit | Fits, runs: Runs) -> np.ndarray:
     for one in found.values():
         if one.status.failed:
             continue
-        mine = np.ones(len(runs), dtype=bool)
-        for column, value in zip(one.by, one.key, strict=True):
-            mine &= (runs.frame[column] == value).to_numpy()
+        mine = mask(runs, one)
         if mine.any():
             out[mine] = predictions(one, runs.select(mine))
     return out

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from jaxlaws.errors import FitError
 from jaxlaws.fitting import Fit, Fits
+from jaxlaws.runs import read
 from jaxlaws.validate.assess import predictions
 
 PARTS = 10  # of what was scored, at most, that are left out in turn when stacking is scored
@@ -27,8 +29,9 @@ class Blend:
     fits: tuple[Fit | Fits, ...]
 
     def predict(self, runs: Any = None, **inputs: Any) -> np.ndarray:
-        """The weighted mean of the laws' predictions; arguments as of `Fit.predict`."""
-        return self.weights @ self._each(runs, inputs)
+        """The weighted mean of the laws' predictions; arguments as of `Fit.predict`. Fits by group need a table, whose
+        columns say the group of each row: NaN in rows of a group that was not fitted."""
+        return np.tensordot(self.weights, self._each(runs, inputs), 1)
 
     def spread(self, runs: Any = None, **inputs: Any) -> np.ndarray:
         """Weighted standard deviation of the laws' predictions."""
@@ -37,6 +40,12 @@ class Blend:
         return np.sqrt(np.tensordot(self.weights, (each - middle) ** 2, 1))
 
     def _each(self, runs: Any, inputs: dict[str, Any]) -> np.ndarray:
+        if any(isinstance(f, Fits) for f in self.fits):
+            if runs is None or inputs:
+                raise FitError(
+                    "`Blend.predict`: some of its laws are fitted by group: give a table with the groups' columns."
+                )
+            runs = read(runs)
         return np.stack([f.predict(runs, **inputs) if isinstance(f, Fit) else predictions(f, runs) for f in self.fits])
 
 

@@ -12,7 +12,10 @@ import numpy as np
 from jaxlaws.errors import FitError, JaxlawsError
 from jaxlaws.fitting import Fit, Fits
 from jaxlaws.fitting.assemble import numeric_columns
+from jaxlaws.fitting.predict import errors
+from jaxlaws.objectives import parse
 from jaxlaws.runs import Runs, read
+from jaxlaws.runs.branches import families
 from jaxlaws.spec import Law
 from jaxlaws.validate._fold import Fold
 from jaxlaws.validate.assess import Assessment, Candidate, assess, candidate, fitted
@@ -20,7 +23,7 @@ from jaxlaws.validate.blend import Blend, stack, stacked_error
 from jaxlaws.validate.criteria import criteria
 from jaxlaws.validate.leave_out import leave_out
 from jaxlaws.validate.noise import Noise, noise
-from jaxlaws.validate.ranking import Ranking, rank
+from jaxlaws.validate.ranking import SURE, Ranking, rank
 from jaxlaws.validate.reliability import CURVES, POINTS, Reliability
 from jaxlaws.validate.residuals import residuals
 from jaxlaws.validate.rollout import rollout
@@ -30,9 +33,10 @@ METRICS = ("mae", "rmse", "mape", "worst", "r2")
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """One candidate's place. `error` is its mean held-out absolute error, `scores` the metrics, means over folds; `best` the
-    share of resamples in which it comes first, `ranks` the places between which it lies in 95 % of them. `criteria` has
-    what the fitted rows alone say: objective, aicc, bic, leave_out, rollout; NaN where it could not be had."""
+    """One candidate's place. `error` is its mean held-out absolute error, `scores` the metrics, means over folds, both on the
+    rows that every candidate predicts; `best` the share of resamples in which it comes first, `ranks` the places between
+    which it lies in 95 % of them; `tied` says that it is among those that share the first place. `criteria` has what the
+    fitted rows alone say: objective, aicc, bic, leave_out, rollout; NaN where it could not be had or compared."""
 
     name: str
     place: int
@@ -52,7 +56,8 @@ class Comparison:
     """Candidates in the order of their held-out errors; prints as a report.
 
     `winner` is the candidate that comes first in 95 % of the resamples, None where there is none: then `blend`, made of those
-    that are about as good, is what to use. `reliability` says how well each criterion has ranked laws on public data.
+    that share the first place, is what to use. `reliability` says how well each criterion has ranked laws on public data,
+    `notes` what is not comparable, or was left out.
     """
 
     standings: tuple[Standing, ...]
@@ -62,12 +67,12 @@ class Comparison:
     blend: Blend | None
     source: str
     reliability: Reliability
+    notes: tuple[str, ...] = ()
 
     @property
     def winner(self) -> Standing | None:
         first = self.standings[0]
-        tied = [s for s in self.standings if s.tied]
-        return first if not first.failure and len(tied) == 1 else None
+        return first if not first.failure and first.best >= SURE else None
 
     def __getitem__(self, name: str) -> Standing:
         for one in self.standings:
@@ -124,13 +129,15 @@ def compare(
     for one in every:
         told(f"{one.label}: {len(folds)} fold{'s' * (len(folds) > 1)}")
         found.append(assess(one, table, folds))
-    errors = np.stack([np.abs(a.predicted - a.observed) for a in found])
+    wrong = np.stack([np.abs(a.predicted - a.observed) for a in found])
     for i, one in enumerate(found):
         if any(one.failures):
-            errors[i] = np.nan  # a law that fails on one fold is not ranked on the others
-    if np.isnan(errors).all():
+            wrong[i] = np.nan  # a law that fails on one fold is not ranked on the others
+    if np.isnan(wrong).all():
         raise FitError(f"{table.source}: no law could be scored: {next(filter(None, found[0].failures))}")
-    ranking = rank(errors, found[0].run, seed=seed)
+    family = families(table)
+    ranking = rank(wrong, found[0].run, family=np.array([family[r] for r in found[0].run]), seed=seed)
+    common, notes = _common(wrong, folds)
     train = _train(folds)
     fits = [None if any(a.failures) else _whole(one, table, train) for one, a in zip(every, found, strict=True)]
     effective = [residuals(f, table.select(train)).effective for f in fits if isinstance(f, Fit)]
@@ -141,6 +148,7 @@ def compare(
         said.append(
             {} if whole is None else _criteria(one, whole, table, train, folds, more, max(effective, default=0.0))
         )
+    told_apart = _comparable(every, fits, said)
     order = np.argsort(np.where(np.isfinite(ranking.error), ranking.error, np.inf), kind="stable")
     tied = ranking.tied
     standings = tuple(
@@ -148,7 +156,7 @@ def compare(
             name=every[i].label,
             place=place + 1,
             error=float(ranking.error[i]),
-            scores=_scores(found[i]),
+            scores=_scores(found[i], common),
             best=float(ranking.best[i]),
             ranks=(int(ranking.low[i]), int(ranking.high[i])),
             tied=bool(tied[i]),
@@ -163,7 +171,8 @@ def compare(
     used = table.frame["run"][np.any([f.score | f.fit for f in folds], axis=0)]
     floor = noise(table.select(table.frame["run"].isin(used).to_numpy()), law)
     reliability = CURVES if law.is_curve else POINTS
-    return Comparison(standings, folds, ranking, floor, _blend(standings), table.source, reliability)
+    blend = _blend(standings, family)
+    return Comparison(standings, folds, ranking, floor, blend, table.source, reliability, (*notes, *told_apart))
 
 
 def _named(every: list[Candidate]) -> list[Candidate]:
@@ -183,8 +192,51 @@ def _train(folds: Sequence[Fold]) -> np.ndarray:
     return np.any([f.fit | f.score for f in folds], axis=0)
 
 
-def _scores(a: Assessment) -> dict[str, float]:
-    return {m: float(np.mean(a.errors(m))) for m in METRICS}
+def _common(wrong: np.ndarray, folds: Sequence[Fold]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Rows `(folds, rows)` that every candidate predicts which predicts any, and a note where that is not all of them."""
+    sound = ~np.isnan(wrong).all(axis=(1, 2))
+    common: np.ndarray = np.logical_and.reduce(np.isfinite(wrong[sound]))
+    wanted = np.stack([f.score for f in folds])
+    lost = int((np.isfinite(wrong[sound]).any(axis=0) & wanted & ~common).sum())
+    return common, (f"{lost} rows to score that not every candidate predicts are left out for all of them.",) * (
+        lost > 0
+    )
+
+
+def _scores(a: Assessment, common: np.ndarray) -> dict[str, float]:
+    if any(a.failures):
+        return dict.fromkeys(METRICS, math.nan)
+    each = [errors(a.predicted[i, rows], a.observed[rows], a.run[rows]) for i, rows in enumerate(common) if rows.any()]
+    return {m: float(np.mean([(e["run_mean"] or e)[m] for e in each])) for m in METRICS}
+
+
+def _comparable(
+    every: Sequence[Candidate], fits: Sequence[Fit | Fits | None], said: Sequence[dict[str, float]]
+) -> tuple[str, ...]:
+    """What of the fitted rows cannot be compared between candidates; criteria that cannot be are made NaN."""
+    notes = []
+    made = [(one, fit) for one, fit in zip(every, fits, strict=True) if fit is not None]
+    flat = [fit if isinstance(fit, Fit) else next(iter(fit.values())) for _, fit in made]
+    rows = {(one.where or "", sum(f.rows for f in _each(fit))) for one, fit in made}
+    if len(rows) > 1:
+        for criteria_of in said:
+            criteria_of |= {name: math.nan for name in ("aicc", "bic") if name in criteria_of}
+        notes.append(
+            "The candidates are not fitted to the same rows: AICc and BIC cannot be compared and are left out."
+        )
+    scales = {parse(f.objective_spec).on or f.law.output.scale for f in flat}
+    if len(scales) > 1 and len(rows) == 1:
+        notes.append(
+            f"Residuals are taken on different scales ({', '.join(sorted(scales))}): AICc and BIC are those of the outcomes "
+            "themselves, by the Jacobian of the scale."
+        )
+    if len({(f.objective_spec, f.weights) for f in flat}) > 1 or len(rows) > 1:
+        notes.append("Objectives, weights or rows differ: the column of objectives ranks nothing.")
+    return tuple(notes)
+
+
+def _each(fit: Fit | Fits) -> list[Fit]:
+    return [fit] if isinstance(fit, Fit) else [f for f in fit.values() if not f.status.failed]
 
 
 def _chosen(one: Candidate, table: Runs, train: np.ndarray) -> np.ndarray:
@@ -262,7 +314,7 @@ def _along(one: Candidate, rows: Runs, folds: Sequence[Fold]) -> str:
     return max(ranges, key=lambda name: ranges[name])
 
 
-def _blend(standings: Sequence[Standing]) -> Blend | None:
+def _blend(standings: Sequence[Standing], family: Mapping[str, str]) -> Blend | None:
     """What to use where none wins: the stack of those that are tied, or their plain average where that predicts better."""
     members = [s for s in standings if s.tied and s.fit is not None]
     if len(members) < 2:
@@ -281,7 +333,8 @@ def _blend(standings: Sequence[Standing]) -> Blend | None:
     def error(said: np.ndarray, rows: np.ndarray) -> float:
         return float(np.sum((weight * np.abs(said - observed))[rows]) / np.sum(weight[rows]))
 
-    stacked, known = stacked_error(predicted, observed, weight, run)
+    part = np.array([family[name] for name in np.tile(members[0].assessment.run, folds)[keep]], dtype=object)
+    stacked, known = stacked_error(predicted, observed, weight, part)
     average = predicted.mean(axis=0)
     names = tuple(s.name for s in members)
     fits = tuple(s.fit for s in members if s.fit is not None)

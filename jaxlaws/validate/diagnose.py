@@ -20,7 +20,7 @@ STRANGE = 4.0  # robust standard deviations beyond which a run is an outlier
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Residuals of a fit, summed up. Residuals are prediction less observation on the output's natural scale.
+    """Residuals of a fit, summed up. Residuals are prediction less observation on the scale of the fit's objective.
 
     - `autocorrelation`: of one residual with the one before it in its run; `effective`: independent observations.
     - `trend`: by input, what residuals gain per decade, and its standard error over independent observations: a law whose
@@ -69,11 +69,11 @@ def diagnose(fit: Fit, runs: Any, along: str | None = None) -> Diagnosis:
 
     `along` names the quantity to look for a trend along; default: every input that varies, and the step of curves. With
     replicates (rows that agree in every input, or runs that agree in their learning rates) the law is held against their
-    noise: for points by the F test of lack of fit, for curves by the F test of residuals' mean square, a run counting as
-    one observation.
+    noise, both on the scale of the fit's objective: for points by the F test of lack of fit, for curves by the F test of
+    residuals' mean square, a run counting as one observation.
     """
     found = residuals(fit, runs)
-    floor = noise(runs, fit.law)
+    floor = noise(runs, fit.law, on=found.on)
     names = numeric_columns(fit.law, observed=False) if along is None else [along]
     for name in names if along is not None else ():
         if name not in found.table.frame.columns:

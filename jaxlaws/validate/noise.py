@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxlaws.fitting.assemble import numeric_columns, trunks
+from jaxlaws.errors import FitError
+from jaxlaws.fitting.assemble import numeric_columns
 from jaxlaws.runs import Runs, read
+from jaxlaws.runs.branches import trunks
 from jaxlaws.spec import Law, find
 from jaxlaws.validate.residuals import natural
 
@@ -25,7 +27,7 @@ class Noise:
     `white` is the error of the mean curve at single rows: what a perfect law would still show. `between` is that of one real
     run as the predictor of another of the same inputs or the same learning rates. `pairs` says how many pairs of runs, or
     how many groups of replicates, that rests on; `sd` and `freedom` are the pooled standard deviation of replicates on the
-    natural scale (log for losses), and its degrees of freedom.
+    scale `on` (that of the law's output, log for losses, unless another was asked for), and its degrees of freedom.
     """
 
     white: float
@@ -33,6 +35,7 @@ class Noise:
     pairs: int
     sd: float
     freedom: int
+    on: str = "log"
 
     def __str__(self) -> str:
         said = [
@@ -45,8 +48,8 @@ class Noise:
         return ", ".join(said) + (f" ({self.pairs} pairs)" if self.pairs else "")
 
 
-def noise(runs: Any, law: Law | str) -> Noise:
-    """Noise floor of a table for a law.
+def noise(runs: Any, law: Law | str, *, on: str | None = None) -> Noise:
+    """Noise floor of a table for a law, the standard deviation of replicates on the scale `on`, its output's by default.
 
     Laws of curves: single rows by second differences of the loss, run to run by pairs of runs whose learning rates agree
     over at least 20 logged steps while their losses do not (branches of one trunk tell nothing). Laws of points: rows that
@@ -57,11 +60,13 @@ def noise(runs: Any, law: Law | str) -> Noise:
     0.1
     """
     one = find(law)
+    if on not in (None, "log", "raw", "logit"):
+        raise FitError(f"`noise(on=...)` must be log, raw or logit; got {on!r}.")
     table = read(runs).checked(numeric_columns(one))
-    return _of_curves(table, one) if one.is_curve else _of_points(table, one)
+    return (_of_curves if one.is_curve else _of_points)(table, one, on or one.output.scale)
 
 
-def _of_points(table: Runs, law: Law) -> Noise:
+def _of_points(table: Runs, law: Law, on: str) -> Noise:
     import pandas as pd
 
     raw = table.column(law.output.symbol)
@@ -69,17 +74,17 @@ def _of_points(table: Runs, law: Law) -> Noise:
     group = inputs.groupby(list(inputs.columns), sort=False).ngroup().to_numpy()
     count = np.bincount(group)
     if not (count > 1).any():
-        return Noise(float("nan"), float("nan"), 0, float("nan"), 0)
-    scaled = natural(raw, law.output.scale)
+        return Noise(float("nan"), float("nan"), 0, float("nan"), 0, on)
+    scaled = natural(raw, on)
     off = scaled - (np.bincount(group, scaled) / count)[group]
     freedom = int((count - 1).sum())
     sd = float(np.sqrt(np.sum(off**2) / freedom))
     apart = [np.abs(a - b) for g in np.flatnonzero(count > 1)[:1000] for a, b in combinations(raw[group == g][:20], 2)]
     between = float(np.mean(apart))
-    return Noise(between / np.sqrt(2.0), between, int((count > 1).sum()), sd, freedom)
+    return Noise(between / np.sqrt(2.0), between, int((count > 1).sum()), sd, freedom, on)
 
 
-def _of_curves(table: Runs, law: Law) -> Noise:
+def _of_curves(table: Runs, law: Law, on: str) -> Noise:
     symbol = law.output.symbol
     steps = {run: table.values(run, "step") for run in table.names}
     losses = {run: table.values(run, symbol) for run in table.names}
@@ -101,15 +106,15 @@ def _of_curves(table: Runs, law: Law) -> Noise:
         gap = losses[a][at_a[keep]] - losses[b][at_b[keep]]
         if keep.sum() < COMMON or np.mean(gap == 0.0) > 0.5:
             continue
-        relative = np.log(losses[a][at_a[keep]]) - np.log(losses[b][at_b[keep]])
-        told = int(keep.sum()), float(np.mean(np.abs(gap))), float(np.mean(relative**2)) / 2.0
+        scaled = natural(losses[a][at_a[keep]], on) - natural(losses[b][at_b[keep]], on)
+        told = int(keep.sum()), float(np.mean(np.abs(gap))), float(np.mean(scaled**2)) / 2.0
         # Branches of one trunk repeat it: of all their pairs, the one that says most.
         pair = (min(trunk[a], trunk[b]), max(trunk[a], trunk[b]))
         found[pair] = max(found.get(pair, told), told)
     if not found:
-        return Noise(white, float("nan"), 0, float("nan"), 0)
+        return Noise(white, float("nan"), 0, float("nan"), 0, on)
     _, apart, squares = map(np.mean, zip(*found.values(), strict=True))
-    return Noise(white, float(apart), len(found), float(np.sqrt(squares)), len(found))
+    return Noise(white, float(apart), len(found), float(np.sqrt(squares)), len(found), on)
 
 
 def _alike(table: Runs, law: Law) -> list[tuple[str, str]]:

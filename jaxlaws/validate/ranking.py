@@ -18,7 +18,7 @@ class Ranking:
 
     `error` `(candidates,)`; `best` the share of resamples in which each has the lowest error; `low`, `high` the ranks between
     which it lies in 95 % of them, from 1; `ahead[i, j]` the share in which i errs less than j. `units` are the runs (or the
-    blocks within runs, where `blocks`) that were resampled.
+    blocks within runs, where `blocks`) that were resampled, of `runs` that were scored: fewer where some branch from others.
     """
 
     error: np.ndarray
@@ -28,32 +28,48 @@ class Ranking:
     ahead: np.ndarray
     units: int
     blocks: bool
+    runs: int
 
     @property
     def tied(self) -> np.ndarray:
-        """Candidates that are not surely worse than the first, it included: it is ahead in fewer than 95 %."""
+        """Candidates that share the first place: the one of least error and, of the others, as few as together come first in
+        95 % of the resamples. One alone wins."""
+        out = np.zeros(len(self.error), dtype=bool)
         if not np.isfinite(self.error).any():
-            return np.zeros(len(self.error), dtype=bool)
+            return out
         first = int(np.nanargmin(self.error))
-        return np.isfinite(self.error) & ~(self.ahead[first] >= SURE)
+        for i in [first, *(i for i in np.argsort(-self.best, kind="stable") if i != first)]:
+            if self.best[out].sum() >= SURE:
+                break
+            out[i] = np.isfinite(self.error[i])
+        return out
 
 
-def rank(errors: np.ndarray, run: np.ndarray, *, seed: int = 0, resamples: int = RESAMPLES) -> Ranking:
+def rank(
+    errors: np.ndarray,
+    run: np.ndarray,
+    *,
+    family: np.ndarray | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Ranking:
     """Ranking of candidates by errors `(candidates, folds, rows)`, NaN where a row is not scored, with the run of each row.
+    Runs of one `family` `(rows,)`, a trunk and its branches, are drawn together.
 
     The error of a fold is the mean over its runs of their mean, and that of a candidate the mean over folds. Runs are drawn
-    again with replacement, for all candidates alike; with fewer than 8 runs, blocks of consecutive rows within them, and
+    again with replacement, for all candidates alike; with fewer than 8 (families), blocks of consecutive rows within them, and
     then what differs from run to run is not in the ranking's uncertainty.
     """
     sound = ~np.isnan(errors).all(axis=(1, 2))
     scored = np.logical_and.reduce(np.isfinite(errors[sound])) & sound.any()
     _, code = np.unique(run, return_inverse=True)
-    own = code.copy()
+    unit = code if family is None else np.unique(family, return_inverse=True)[1]
     alive = np.logical_or.reduce(scored)
-    blocks = len(np.unique(code[alive])) < ENOUGH
+    runs = len(np.unique(code[alive]))
+    blocks = len(np.unique(unit[alive])) < ENOUGH
     if blocks:
-        code = _blocks(code, alive)
-    total, weight = _sums(errors, scored, code, own if blocks else code)
+        unit = _blocks(code, alive)
+    total, weight = _sums(errors, scored, unit, code)
     draws = _draws(weight.shape[1], resamples, seed)
     mean = _means(total, weight, np.ones((1, weight.shape[1])))[:, 0]
     again = _means(total, weight, draws)
@@ -62,7 +78,7 @@ def rank(errors: np.ndarray, run: np.ndarray, *, seed: int = 0, resamples: int =
     best = (order == 1).mean(axis=1)
     ahead = (again[:, None, :] < again[None, :, :]).mean(axis=2)
     low, high = np.quantile(order, [0.025, 0.975], axis=1, method="nearest")
-    return Ranking(mean, best, low.astype(int), high.astype(int), ahead, weight.shape[1], blocks)
+    return Ranking(mean, best, low.astype(int), high.astype(int), ahead, weight.shape[1], blocks, runs)
 
 
 def _blocks(code: np.ndarray, alive: np.ndarray) -> np.ndarray:

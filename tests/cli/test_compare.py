@@ -96,3 +96,19 @@ def test_diff_of_what_is_no_fit_is_one_line(jaxlaws, table, tmp_path):
     assert done.status == 2 and len(done.notes) == 1 and "no stored fit" in done.notes[0]
     done = jaxlaws("refit", "missing.json", "runs.csv")
     assert done.status == 2 and len(done.notes) == 1 and "no such file" in done.notes[0]
+
+
+def test_refit_of_groups_says_which_could_not_be_made_again(jaxlaws, table):
+    first = jaxlaws("fit", "runs.csv", "--law", "power", "--by", "kind", "--starts", 8, "--out", "a.json")
+    assert first.status == 0, first.notes
+    done = jaxlaws("refit", "a.json", "runs.csv", "--where", "kind == 'u'", "--json")
+    assert done.status == 0, done.notes
+    u, v = done.document["groups"]
+    assert u["status"] == "converged" and "no rows to fit of kind = v" in v["reason"]
+    assert len(done.document["changes"]) == 1
+
+
+def test_sources_are_named_without_their_secrets(jaxlaws):
+    for command in (["fit"], ["compare", "--laws", "power", "--rollout", "x"]):
+        done = jaxlaws(command[0], "https://me:s3cret@localhost:1/t.csv?key=s3cret", *command[1:])
+        assert done.status == 2 and "s3cret" not in " ".join(done.notes)

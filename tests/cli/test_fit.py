@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jaxlaws.cli import fit as fit_file
@@ -176,3 +177,24 @@ def test_rows_of_public_curves_in_both_expressions_are_held_out(jaxlaws, data_di
     fit = done.document
     assert done.status == 0 and fit["runs"] == 3 and len(fit["holdout"]["by_run"]) == 6
     assert fit["holdout"]["run_mean"]["mae"] < 0.01
+
+
+def test_groups_are_partially_pooled(jaxlaws, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{g},{x},{3 * x**-a * np.exp(0.01 * rng.standard_normal())}"
+        for g, a in zip("abc", (0.19, 0.2, 0.22), strict=True)
+        for x in range(1, 9)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["g,x,loss", *rows]) + "\n")
+    done = jaxlaws("fit", "t.csv", *POWER, "--by", "g", "--pool", "alpha", "--out", "f.json", "--json")
+    assert done.status == 0, done.notes
+    assert load("f.json")["a"].pooled == ("alpha",)
+    assert any("partially pooled over 3 groups of g" in note for note in done.document["groups"][0]["notes"])
+    for arguments, words in (
+        (["--pool", "alpha"], "give `--by COL`"),
+        (["--pool", "alpha", "--by", "g", "--share", "A"], "and no `--share`"),
+        (["--pool", "beta", "--by", "g"], "`beta`"),
+    ):
+        done = jaxlaws("fit", "t.csv", *POWER, *arguments)
+        assert done.status == 2 and len(done.notes) == 1 and words in done.notes[0]

@@ -82,3 +82,18 @@ def test_bad_input_is_one_clear_line(jaxlaws, noisy, case):
     done = jaxlaws("fit", noisy, *POWER[:-2], *arguments)
     assert done.status == 2 and words in " ".join(done.notes)
     assert len(done.notes) == 1
+
+
+def test_groups_that_share_a_parameter_have_intervals(jaxlaws, noisy):
+    done = jaxlaws("fit", noisy, *POWER, "--by", "kind", "--share", "alpha", "--json")
+    assert done.status == 0, done.notes
+    a, b = done.document["groups"]
+    assert a["intervals"]["alpha"] == b["intervals"]["alpha"] and a["intervals"] != b["intervals"]
+
+
+def test_a_group_that_cannot_be_resampled_is_told(jaxlaws, noisy):
+    noisy.write_text(noisy.read_text() + "1e6,0.2,c\n2e6,0.17,c\n")
+    done = jaxlaws("fit", noisy, *POWER, "--by", "kind", "--out", "g.json")
+    assert done.status == 0 and any("group c has no intervals: `bootstrap`: 2 runs cannot say" in n for n in done.notes)
+    *_, last = jaxlaws("predict", "g.json", "--at", "x=1e6", "--json").document["predictions"]
+    assert last["kind"] == "c" and last["low"] is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jaxlaws import catalogue, fit, formula
+from jaxlaws import catalogue, fit, formula, normal
 from jaxlaws.errors import FitError
 from jaxlaws.fitting import fit_pooled, load, priors_from, values_from
 
@@ -116,3 +116,38 @@ def test_borrowed_values_and_priors_are_in_the_report(power_rows):
     assert set(drawn.priors) == {"alpha", "beta"} and "published sets" in str(drawn)
     with pytest.raises(FitError, match="name the parameters"):
         values_from("chinchilla", "besiroglu", [])
+
+
+BAD = {
+    "held": ({"pool": ("alpha",), "fix": {"alpha": 0.3}}, "alpha of .* is held; free it, or pool another"),
+    "nothing": ({"pool": ()}, "name the parameters that groups have in common"),
+    "no group": ({"pool": ("alpha",), "by": ()}, "name the column"),
+    "prior": (
+        {"pool": ("alpha",), "priors": {"alpha": normal(0.3, 0.1)}},
+        "the prior of alpha is learnt from the groups",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_pooled_is_one_sentence(law, groups, case):
+    told, words = BAD[case]
+    with pytest.raises(FitError, match=words):
+        fit_pooled(law, groups, **{"by": "group", **told})
+
+
+def test_parameters_of_runs_and_references_are_not_pooled(groups):
+    with pytest.raises(FitError, match="d of `progress_noise` has a value for each run"):
+        fit_pooled("progress_noise", groups, by="group", pool=("d",), free=("m", "d"))
+    with pytest.raises(FitError, match="lr_ref of `progress_noise` is held"):
+        fit_pooled("progress_noise", groups, by="group", pool=("lr_ref",))
+
+
+def test_a_distribution_that_has_not_settled_is_doubted(law, groups, pooled, monkeypatch):
+    assert not any("still moving" in note for one in pooled.values() for note in one.notes)
+    assert pooled["g0"].pooled == ("alpha",) and "partially pooled" in str(pooled["g0"])
+    monkeypatch.setattr("jaxlaws.fitting.pooled.ROUNDS", 1)
+    weights = np.ones(128)
+    found = fit_pooled(law, groups, by="group", pool=("alpha", "alpha"), starts=8, weights=weights)
+    assert all(any("alpha over groups was still moving after 1 rounds" in n for n in f.notes) for f in found.values())
+    assert found["g0"].weights == "given"

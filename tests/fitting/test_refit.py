@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from jaxlaws import fit, formula, huber, normal
 from jaxlaws.errors import FitError
-from jaxlaws.fitting import Fit, diff, load, refit
+from jaxlaws.fitting import Fit, Fits, diff, load, refit
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +55,10 @@ def test_groups_are_made_again_on_their_own_rows(law, two_groups):
     first = fit(law, {k: v[2:30] for k, v in two_groups.items()}, by="size", starts=16)
     again = refit(first, two_groups)
     assert set(again) == {"small", "large"} and again["small"].rows == 16
-    with pytest.raises(FitError, match="no rows to fit of size = large"):
-        refit(first, {k: v[:16] for k, v in two_groups.items()})
+    half = refit(first, {k: v[:16] for k, v in two_groups.items()})
+    assert half["small"].objective == pytest.approx(again["small"].objective, rel=1e-9)
+    assert half["large"].status.failed and "no rows to fit of size = large" in half["large"].reason
+    assert np.isnan(half["large"]["alpha"]) and half["large"].rows == 0
 
 
 def test_what_cannot_be_made_again_is_one_sentence(law, two_groups, power_rows):
@@ -85,3 +89,24 @@ def test_a_difference_says_parameters_settings_and_predictions(law, stored, powe
     assert not diff(other, other).settings
     with pytest.raises(FitError, match="no parameter in common"):
         diff(stored, fit(formula("B * x + F", inputs=("x",)), power_rows, starts=16))
+
+
+def test_groups_take_the_weights_of_their_rows(law, two_groups):
+    weights = np.r_[np.linspace(0.5, 2.0, 16), np.linspace(3.0, 0.1, 16)]
+    first = fit(law, two_groups, by="size", weights=weights, starts=16)
+    again = refit(first, two_groups, weights=weights)
+    for size in ("small", "large"):
+        assert again[size].objective == pytest.approx(first[size].objective, rel=1e-9)
+    with pytest.raises(FitError, match="a weight for each of the 32 rows"):
+        refit(first, two_groups, weights=weights[:16])
+    lost = refit(first, two_groups)
+    assert all("give `weights=`" in one.reason for one in lost.values())
+
+
+def test_pooled_groups_are_not_made_again_one_by_one(law, two_groups, tmp_path):
+    fits = Fits(
+        [dataclasses.replace(f, pooled=("alpha",)) for f in fit(law, two_groups, by="size", starts=16).values()]
+    )
+    fits.save(tmp_path / "fits.json")
+    with pytest.raises(FitError, match="alpha are partially pooled with other groups; .* `fit_pooled`"):
+        refit(load(tmp_path / "fits.json"), two_groups)

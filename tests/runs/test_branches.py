@@ -8,6 +8,7 @@ import pytest
 
 from jaxlaws.errors import TableError
 from jaxlaws.runs import published, read
+from jaxlaws.runs.branches import families
 
 
 def run(name, steps, lr, parent="", parent_step=np.nan, **labels):
@@ -107,3 +108,30 @@ def test_public_branches_are_stitched_or_named(data_dir):
     for name in stitched:
         rows = whole.of(name)
         assert (rows["step"].diff().dropna() > 0).all() and rows["step"].min() <= 50
+
+
+def test_whole_numbers_name_runs_and_parents_alike():
+    frame = table(TRUNK, BRANCH).assign(run=[7] * 101 + [8] * 20, parent=[np.nan] * 101 + [7.0] * 20)
+    runs = read(frame)
+    assert runs.lineage("8") == [("8", np.inf), ("7", 600.0)]
+    assert read(frame, stitch=True).of("8")["step"].tolist() == list(range(0, 801, 10))
+
+
+def test_a_family_is_a_trunk_with_its_branches():
+    other = run("other", range(0, 901, 10), 1e-3).assign(loss=4.0)
+    orphans = [
+        run(n, range(610, 801, 10), 5e-4, "gone", 600).assign(loss=x) for n, x in (("left", 3.5), ("right", 3.6))
+    ]
+    runs = read(table(TRUNK, BRANCH, SECOND, other, *orphans))
+    assert families(runs) == {
+        "trunk": "trunk",
+        "cooldown": "trunk",
+        "again": "trunk",
+        "other": "other",
+        "left": "left",
+        "right": "left",
+    }
+    assert set(families(read(table(TRUNK, BRANCH), stitch=True)).values()) == {"trunk"}  # which share their first rows
+    assert families(runs.where("step > 700 and lr < 1e-3"))["again"] == "cooldown"
+    points = read({"N": [1e8, 1e8], "loss": [3.0, 3.0]})
+    assert families(points) == {"row 1": "row 1", "row 2": "row 2"}

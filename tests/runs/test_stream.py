@@ -106,3 +106,27 @@ def test_memory_does_not_grow_with_the_number_of_runs(tmp_path, python):
         f"\n40 960 runs, {seen['rows']} rows: {seen['early']:.0f} MiB after a quarter, {seen['end']:.0f} MiB at the end"
     )
     assert seen["rows"] > 5_000_000 and seen["end"] < seen["early"] + 100
+
+
+@pytest.mark.parametrize("lossless", [[0], [2], [4], [1, 2, 3], [3, 4]])
+@pytest.mark.parametrize("columns", [None, {"loss": "loss", "lr": "learning_rate"}])
+def test_runs_of_a_tracker_without_a_loss_are_left_out_as_by_read(tmp_path, lossless, columns):
+    for run in range(5):
+        (tmp_path / f"run{run}").mkdir()
+        names = ["loss", "learning_rate"] if run not in lossless else ["accuracy"]
+        log = [{"step": s} | dict.fromkeys(names, 0.5) for s in range(4)]
+        (tmp_path / f"run{run}" / "trainer_state.json").write_text(json.dumps({"log_history": log}))
+    whole, tables = read(tmp_path, columns=columns), list(stream(tmp_path, runs=1, columns=columns))
+    assert [table.names for table in tables] == [[name] for name in whole.names]
+    counted = [f.by_run for table in tables for f in table.findings if f.kind == "unlogged"]
+    assert {run: n for part in counted for run, n in part.items()} == {f"run{run}": 4 for run in lossless}
+
+
+def test_a_log_without_any_loss_is_told(tmp_path):
+    for run in range(3):
+        (tmp_path / f"run{run}").mkdir()
+        log = [{"step": s, "accuracy": 0.5} for s in range(4)]
+        (tmp_path / f"run{run}" / "trainer_state.json").write_text(json.dumps({"log_history": log}))
+    (table,) = stream(tmp_path, runs=1)
+    with pytest.raises(TableError, match="no column `loss`|unknown column `loss`"):
+        table.checked(["loss"])

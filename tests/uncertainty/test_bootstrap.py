@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from jaxlaws import JaxlawsError, fit, normal, read
 from jaxlaws.objectives import squared
-from jaxlaws.uncertainty import bootstrap
+from jaxlaws.uncertainty import bootstrap, jackknife, sandwich
 
 
 def by_hand(line, count):
@@ -135,3 +136,75 @@ def test_one_cluster_is_refused(power_rows, quick):
     one = fit("power_plus_constant", rows, **quick)
     with pytest.raises(JaxlawsError, match="1 value of size cannot say how uncertain 3 parameters are"):
         bootstrap(one, rows, by="size", resamples=16)
+
+
+def test_branches_are_drawn_with_their_trunk(line, straight, quick):
+    """Sixteen runs, the second eight of which go on from the first eight: eight draws, not sixteen."""
+    name = line.frame["run"].to_numpy()
+    number = np.repeat(np.arange(16), 4)
+    parent = np.where(number < 8, "", [f"r{i % 8}" for i in number])
+    step = np.tile(np.arange(1, 5), 16) + np.where(number < 8, 0, 4)
+    rows = read({"x": line.column("x"), "loss": line.column("loss"), "run": name, "step": step, "parent": parent})
+    one = fit(straight, rows, objective=squared(on="raw"), **quick)
+    draws = bootstrap(one, rows, resamples=64, seed=3)
+    assert draws.units == 8 and "16 runs are 8 families of branches and their trunks" in draws.notes[0]
+    chosen = np.random.default_rng(3).integers(0, 8, size=(64, 8))
+    drawn = np.stack([np.bincount(row, minlength=8) for row in chosen])
+    expected = by_hand(rows, np.repeat(np.tile(drawn, 2), 4, axis=1).astype(float))
+    np.testing.assert_allclose(draws.params["b"], expected[:, 1], rtol=0, atol=1e-7)
+    left = jackknife(one, rows)
+    assert left.left_out == tuple(f"r{i}" for i in range(8))
+    assert sandwich(one, rows).units == 8
+
+
+def test_resamples_that_scatter_as_the_noise_pay_for_parameters_once(straight, quick):
+    """Eight rows, two parameters: Student's quantile of 6 degrees of freedom, and nothing besides."""
+    x = np.linspace(0.2, 3.0, 8)
+    rows = read({"x": x, "loss": 3.0 - 0.5 * x + 0.05 * np.random.default_rng(3).standard_normal(8)})
+    one = fit(straight, rows, objective=squared(on="raw"), **quick)
+    design = np.stack([np.ones(8), x], axis=1)
+    error = np.sqrt(2.0 * one.objective / 6 * np.linalg.inv(design.T @ design)[1, 1])
+    draws = bootstrap(one, rows, method="parametric", resamples=4096)
+    low, high = draws.interval()["b"]
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 6) * error, rel=0.06)
+    turned = bootstrap(one, rows, by="row", method="wild", resamples=4096)
+    spread = np.quantile(turned.params["b"], [0.025, 0.975]) - one["b"]
+    widened = np.array(turned.interval()["b"]) - one["b"]
+    np.testing.assert_allclose(widened / spread, stats.t.ppf(0.975, 6) / stats.norm.ppf(0.975), rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def two_lines(alone):
+    """The line twice, the second time a step higher, and a third group that is too small."""
+    x, loss = alone.column("x"), alone.column("loss")
+    size = ["small"] * 64 + ["large"] * 64 + ["tiny"] * 2
+    return read({"x": np.r_[x, x, 1.0, 2.0], "loss": np.r_[loss, loss[::-1] + 1.0, 3.0, 2.9], "size": size})
+
+
+def test_groups_are_resampled_each_on_its_rows(straight, two_lines, alone, alone_fit, quick):
+    fits = fit(straight, two_lines, by="size", objective=squared(on="raw"), **quick)
+    draws = bootstrap(fits, two_lines, resamples=64, seed=3)
+    assert list(draws) == ["small", "large", "tiny"]
+    own = bootstrap(alone_fit, alone, resamples=64, seed=3)
+    np.testing.assert_allclose(draws["small"].params["a"], own.params["a"], rtol=1e-9)
+    assert len(draws["tiny"]) == 0 and "2 runs cannot say" in draws["tiny"].notes[0]
+    assert np.isnan(draws["tiny"].interval()["a"]).all()
+
+
+def test_shared_parameters_are_resampled_in_all_groups_at_once(straight, two_lines, quick):
+    rows = two_lines.where('size != "tiny"')
+    fits = fit(straight, rows, by="size", share=("b",), objective=squared(on="raw"), **quick)
+    draws = bootstrap(fits, rows, resamples=64, seed=3)
+    chosen = np.random.default_rng(3).integers(0, 128, size=(64, 128))
+    count = np.stack([np.bincount(row, minlength=128) for row in chosen]).astype(float)
+    small = np.arange(128) < 64
+    design = np.stack([small, ~small, rows.column("x")], axis=1).astype(float)
+    normal_of = np.einsum("dr,ri,rj->dij", count, design, design)
+    right = np.einsum("dr,ri,r->di", count, design, rows.column("loss"))
+    expected = np.linalg.solve(normal_of, right[..., None])[..., 0]
+    np.testing.assert_allclose(draws["small"].params["a"], expected[:, 0], atol=1e-6)
+    np.testing.assert_allclose(draws["large"].params["a"], expected[:, 1], atol=1e-6)
+    np.testing.assert_allclose(draws["large"].params["b"], expected[:, 2], atol=1e-6)
+    assert draws["large"].center is fits["large"]
+    low, high = draws["small"].interval()["a"]
+    assert low < fits["small"]["a"] < high

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from jaxlaws import JaxlawsError, fit, read
 from jaxlaws.objectives import squared
 from jaxlaws.uncertainty import laplace, sandwich
+from jaxlaws.validate import influence
 
 
 def design(rows):
@@ -71,3 +75,30 @@ def test_one_cluster_is_refused(alone, alone_fit):
     one = fit(alone_fit.law, rows, objective=squared(on="raw"), starts=16)
     with pytest.raises(JaxlawsError, match="1 units cannot say how uncertain 2 parameters are"):
         sandwich(one, rows, by="size")
+
+
+def test_few_rows_take_the_quantile_of_student(straight, quick):
+    x = np.linspace(0.2, 3.0, 8)
+    rows = read({"x": x, "loss": 3.0 - 0.5 * x + 0.05 * np.random.default_rng(3).standard_normal(8)})
+    one = fit(straight, rows, objective=squared(on="raw"), **quick)
+    found = laplace(one, rows)
+    low, high = found.draws(8192).interval()["b"]
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 6) * found.errors()[1], rel=0.05)
+    by_row = sandwich(one, rows, by="row")
+    assert (by_row.freedom, found.freedom) == (6, 6)
+
+
+def test_clusters_take_the_quantile_of_one_fewer(line, line_fit):
+    found = sandwich(line_fit, line)
+    low, high = found.draws(8192).interval()["b"]
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 15) * found.errors()[1], rel=0.05)
+
+
+def test_a_parameter_on_its_bound_has_no_variance_and_does_not_move(power_rows, quick):
+    """Its logarithm, of the number that is stored, may miss the bound in the last place."""
+    one = fit("power_plus_constant", power_rows, bounds={"alpha": (0.1, 0.34)}, **quick)
+    assert one.at_bound == ("alpha",)
+    one = dataclasses.replace(one, params=one.params | {"alpha": np.nextafter(one["alpha"], 0.0)})
+    found = laplace(one, power_rows)
+    assert found.errors()[found.names.index("alpha")] == 0.0
+    np.testing.assert_array_equal(influence(one, power_rows).params["alpha"], 0.0)

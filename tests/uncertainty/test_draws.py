@@ -7,12 +7,13 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
-from jaxlaws import JaxlawsError
+from jaxlaws import JaxlawsError, fit, law, positive, quantity
 from jaxlaws import load as load_fit
-from jaxlaws.uncertainty import bootstrap, load, save
+from jaxlaws.uncertainty import Draws, bootstrap, load, save
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +102,56 @@ def test_a_file_that_is_none_is_refused(tmp_path, content):
 def test_level_is_a_share(draws, level):
     with pytest.raises(JaxlawsError, match="between 0 and 1"):
         draws.interval(level)
+
+
+def test_widening_moves_no_end_inwards(draws):
+    few = dataclasses.replace(draws, units=9, free=3)
+    drawn = np.linspace(2.0, 3.0, 256)
+    for value in (1.0, 2.5, 4.0, -1.0):
+        low, high = few.ends(drawn, value)
+        assert low <= np.quantile(drawn, 0.025) and high >= np.quantile(drawn, 0.975)
+
+
+def test_a_decision_that_is_undefined_for_some_draws_says_so(draws):
+    at = np.sort(draws.params["E"])
+    few = draws.decide(lambda p: jnp.sqrt(p["E"] - at[8]))
+    assert few.undefined == pytest.approx(8 / 256)
+    assert np.isfinite([few.low, few.high]).all()
+    with pytest.raises(JaxlawsError, match="NaN for 31% of the 256 draws, more than 10%"):
+        draws.decide(lambda p: {"x": jnp.sqrt(p["E"] - at[80])})
+
+
+def test_a_file_that_is_damaged_anywhere_is_one_sentence(draws, tmp_path):
+    whole = tmp_path / "draws.npz"
+    draws.save(whole)
+    content = whole.read_bytes()
+    said = set()
+    for at in range(0, len(content), max(1, len(content) // 150)):
+        broken = bytearray(content)
+        broken[at] ^= 0x5A
+        whole.write_bytes(bytes(broken))
+        try:
+            load(whole)
+        except JaxlawsError as error:
+            said.add("are no stored draws" in str(error))
+    assert said == {True}
+
+
+def test_predictions_along_schedules_are_in_float64():
+    @law(
+        inputs={"curve": quantity.CURVE},
+        output=quantity.LOSS,
+        params={"E": positive(start=(1.0, 3.0)), "A": positive(start=(0.1, 10.0))},
+        linear=("E", "A"),
+        source="a test",
+    )
+    def fall(curve, *, E, A):
+        """E + A / sqrt(sum of rates)."""
+        return E + A * jnp.exp(-0.5 * jnp.log(curve.area))
+
+    step = np.arange(10, 330, 10)
+    told = {"run": "a", "step": step, "lr": 1e-3, "loss": 2.0 + 1.0 / np.sqrt(step)}
+    one = fit(fall, pd.DataFrame(told), starts=4)
+    spec = "cosine(peak=1e-3, total=300)"
+    same = Draws(one.law, {k: np.full(3, v) for k, v in one.params.items()}, np.zeros(3), np.zeros(3, int), "test", one)
+    np.testing.assert_allclose(same.predict(schedule=spec)[0], one.predict(schedule=spec), rtol=1e-13)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
+
 import iminuit
 import numpy as np
 import pytest
@@ -9,7 +12,8 @@ from scipy import stats
 
 from jaxlaws import JaxlawsError, fit
 from jaxlaws.fitting.density import dispersion
-from jaxlaws.fitting.variations import subject
+from jaxlaws.fitting.variations import solved, subject
+from jaxlaws.solvers import Status
 from jaxlaws.uncertainty import contour, profile
 
 
@@ -72,3 +76,15 @@ def test_bad_names_are_one_clear_line(power_rows, power_fit):
         profile(power_fit, power_rows, ["gamma"])
     with pytest.raises(JaxlawsError, match="got `A` twice"):
         contour(power_fit, power_rows, ("A", "A"))
+
+
+def test_ends_whose_fits_stalled_are_doubted(power_rows, power_fit, monkeypatch):
+    def stalled(*arguments, **told):
+        found = solved(*arguments, **told)
+        return dataclasses.replace(found, status=np.full_like(found.status, int(Status.stalled)))
+
+    assert not any("did not settle" in note for note in profile(power_fit, power_rows, ["E"]).notes)
+    monkeypatch.setattr(importlib.import_module("jaxlaws.uncertainty.profile"), "solved", stalled)
+    (note,) = [n for n in profile(power_fit, power_rows, ["E"]).notes if "did not settle" in n]
+    assert "E below, E above" in note
+    assert any("32 of 32 points" in n for n in contour(power_fit, power_rows, ("E", "alpha")).notes)

@@ -10,7 +10,7 @@ import pytest
 from jaxlaws import fit, formula, huber, normal, read
 from jaxlaws.errors import FitError
 from jaxlaws.objectives import squared
-from jaxlaws.validate import assess, candidate, compare, holdout, leave_out, rank, rollout
+from jaxlaws.validate import Blend, Ranking, assess, candidate, compare, holdout, leave_out, rank, rollout
 from jaxlaws.validate.blend import stack
 
 
@@ -161,3 +161,81 @@ def test_squared_errors_and_named_metrics_agree_with_their_definitions(powers, q
     assert found.errors("rmse")[0] == pytest.approx(np.sqrt(np.mean(error**2)))
     assert found.errors("worst")[0] == pytest.approx(np.max(np.abs(error / observed)))
     assert found.errors("r2")[0] == pytest.approx(1 - np.sum(error**2) / np.sum((observed - observed.mean()) ** 2))
+
+
+def test_a_family_of_branches_is_one_draw():
+    # 100 trunks, each with three branches that err as it does: four times the runs, and no more that is known.
+    rng = np.random.default_rng(5)
+    gap = rng.standard_normal(100)
+    gap = np.repeat(0.1 + (gap - gap.mean()) / gap.std(), 4)
+    errors = np.stack([5.0 + np.zeros(400), 5.0 + gap])[:, None, :]
+    run = np.arange(400).astype(str)
+    found = rank(errors, run, family=np.repeat(np.arange(100), 4))
+    assert (found.units, found.runs) == (100, 400)
+    assert found.ahead[0, 1] == pytest.approx(0.841, abs=0.02)  # Phi(1); Phi(2) were they all independent
+    assert rank(errors, run).ahead[0, 1] == pytest.approx(0.977, abs=0.012)
+
+
+def test_runs_that_branch_are_ranked_with_their_trunk(laws, powers):
+    number = np.arange(16)
+    frame = powers.frame.assign(
+        run=[f"r{i}" for i in number],
+        step=np.where(number < 8, 4, 8),
+        parent=["" if i < 8 else f"r{i - 8}" for i in number],
+    )
+    found = compare(laws, frame, leave_out(frame, "part"), more=False)
+    assert (found.ranking.units, found.ranking.runs) == (8, 16)
+    assert "resampling 8 families of 16 runs, branches with their trunk" in " ".join(str(found).split())
+
+
+def test_first_places_are_shared_by_as_few_as_fill_95_percent():
+    ahead = np.array([[0.0, 0.96, 0.96], [0.04, 0.0, 0.5], [0.04, 0.5, 0.0]])
+    ones = np.ones(3, dtype=int)
+    told = {"error": np.array([1.0, 2.0, 3.0]), "low": ones, "high": ones, "ahead": ahead, "units": 9, "runs": 9}
+    assert Ranking(best=np.array([0.92, 0.05, 0.03]), blocks=False, **told).tied.tolist() == [True, True, False]
+    assert Ranking(best=np.array([0.95, 0.04, 0.01]), blocks=False, **told).tied.tolist() == [True, False, False]
+
+
+def test_all_metrics_are_of_the_rows_that_every_candidate_predicts(powers, quick):
+    frame = powers.frame.assign(kind=np.where(np.arange(16) < 14, "old", "new"))
+    one = holdout(frame, "N > 1e8")
+    law = formula("A / N^alpha")
+    found = compare(
+        [candidate(law, **quick), candidate(law, name="by kind", by="kind", **quick)], frame, one, more=False
+    )
+    told = found[law.label]
+    error = (told.assessment.predicted[0] - told.assessment.observed)[one.score & (frame["kind"] == "old").to_numpy()]
+    assert told.scores["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)))
+    assert told.scores["mae"] == pytest.approx(told.error) == pytest.approx(np.mean(np.abs(error)))
+    assert "2 rows to score that not every candidate predicts are left out" in str(found)
+
+
+def test_what_fitted_rows_say_is_not_compared_between_other_rows_or_scales(powers, quick):
+    law = formula("E + A / N^alpha")
+    early = candidate(law, name="large only", where="N > 1e7", **quick)
+    found = compare([candidate(law, **quick), early], powers, rollout(powers, "N", cuts=[2e8]), more=False)
+    assert all(np.isnan(s.criteria["aicc"]) and np.isnan(s.criteria["bic"]) for s in found.standings)
+    assert "not fitted to the same rows: AICc and BIC cannot be compared" in " ".join(str(found).split())
+    raw = candidate(law, name="raw", objective=squared(on="raw"), **quick)
+    logs = candidate(law, name="logs", objective=squared(), **quick)
+    found = compare([logs, raw], powers, rollout(powers, "N", cuts=[2e8]), more=False)
+    # Noise of .1 %: both scales are nearly right, and their likelihoods of the losses nearly the same.
+    assert found["logs"].criteria["aicc"] == pytest.approx(found["raw"].criteria["aicc"], abs=6.0)
+    assert "different scales (log, raw)" in " ".join(str(found).split()) and "ranks nothing" in str(found)
+    assert len(found.summary()["notes"]) == 2
+
+
+def test_a_blend_takes_inputs_of_any_shape_and_fits_by_group(powers, quick):
+    law = formula("E + A / N^alpha")
+    one, other = fit(law, powers, **quick), fit(law, powers, fix={"alpha": 0.3}, **quick)
+    blend = Blend(("one", "other"), np.array([0.25, 0.75]), "stacked", 0.0, (one, other))
+    N = np.geomspace(1e6, 1e9, 6).reshape(2, 3)
+    np.testing.assert_allclose(blend.predict(N=N), 0.25 * one.predict(N=N) + 0.75 * other.predict(N=N))
+    assert blend.spread(N=N).shape == (2, 3)
+    table = {"N": powers.column("N"), "loss": powers.column("loss"), "kind": ["a", "b"] * 8}
+    grouped = fit(law, table, by="kind", **quick)
+    mixed = Blend(("one", "by kind"), np.array([0.5, 0.5]), "average", 0.0, (one, grouped))
+    mine = np.where(np.arange(16) % 2 == 0, grouped["a"].predict(table), grouped["b"].predict(table))
+    np.testing.assert_allclose(mixed.predict(table), 0.5 * one.predict(table) + 0.5 * mine)
+    with pytest.raises(FitError, match="fitted by group: give a table"):
+        mixed.predict(N=1e9)

@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from jaxlaws import fit, formula, published, read
+from jaxlaws.errors import FitError
 from jaxlaws.objectives import squared
 from jaxlaws.validate import criteria, diagnose, noise, residuals
 
@@ -76,9 +78,9 @@ def test_correlated_rows_count_less():
     assert told.effective == pytest.approx(400 * 0.2 / 1.8, rel=0.4)
     few, many = criteria(found, table), criteria(found, table, effective=400.0)
     assert few.effective == told.effective and many.log_likelihood > few.log_likelihood
-    # With every row counted it is the plain AICc of normal residuals.
+    # With every row counted it is the plain AICc of log-normal losses.
     mean_square = np.mean(told.value**2)
-    aic = 400 * (np.log(2 * np.pi * mean_square) + 1) + 2 * 3
+    aic = 400 * (np.log(2 * np.pi * mean_square) + 1) + 2 * 3 + 2 * np.sum(np.log(told.observed))
     assert many.aicc == pytest.approx(aic + 2 * 3 * 4 / (400 - 4))
 
 
@@ -100,3 +102,29 @@ def test_noise_of_the_public_curves_is_that_of_single_rows_and_of_two_constant_r
 def test_branches_of_a_trunk_are_no_replicates(branches):
     found = noise(branches, "lr_annealing")
     assert found.pairs == 1  # a and b are one trunk, c is another run
+
+
+def test_lack_of_fit_is_taken_on_the_scale_of_the_objective(law, quick):
+    table = replicated(0.004)
+    found = fit(law, table, objective=squared(on="raw"), **quick)
+    told = diagnose(found, table)
+    loss = table.column("loss").reshape(8, 4)
+    pure = np.sum((loss - loss.mean(axis=1, keepdims=True)) ** 2)
+    lack = 2.0 * found.objective - pure
+    assert told.ratio == pytest.approx((lack / (8 - 3)) / (pure / 24), rel=1e-6)
+    assert told.noise.sd == pytest.approx(np.sqrt(pure / 24)) and told.noise.on == "raw"
+    with pytest.raises(FitError, match="must be log, raw or logit"):
+        noise(table, law, on="log2")
+
+
+def test_likelihoods_are_those_of_the_outcomes_whatever_the_scale(law, powers, quick):
+    loss = powers.column("loss")
+    for on, density in (("log", stats.lognorm), ("raw", stats.norm)):
+        found = fit(law, powers, objective=squared(on=on), **quick)
+        said = found.predict(powers)
+        if on == "log":
+            sd = np.sqrt(np.mean(np.log(said / loss) ** 2))
+            expected = density.logpdf(loss, sd, scale=said).sum()
+        else:
+            expected = density.logpdf(loss, said, np.sqrt(np.mean((said - loss) ** 2))).sum()
+        assert criteria(found, powers, effective=16.0).log_likelihood == pytest.approx(expected, rel=1e-9)

@@ -64,13 +64,13 @@ def parts_of(path: str, known: Catalogue, told: Told, *, whole: bool) -> Iterato
 
 
 def shown(path: str) -> str:
-    """What to call a source in messages: its path, or its address without a password."""
+    """What to call a source in messages: its path, or its address without what may be secret."""
     return sql.shown(path) if "://" in path else path
 
 
 def stem(path: str) -> str:
     """Name of a source without folder and suffixes."""
-    return _base(path).split(".")[0] or "run"
+    return _base(shown(path)).split(".")[0] or "run"
 
 
 def _sentences(parts: Iterator[Part], path: str) -> Iterator[Part]:
@@ -79,9 +79,10 @@ def _sentences(parts: Iterator[Part], path: str) -> Iterator[Part]:
     try:
         yield from parts
     except TableError as error:
-        if "\n" not in str(error):
+        text = str(error).replace(path, shown(path))
+        if "\n" not in text and text == str(error):
             raise
-        raise TableError(" ".join(str(error).split())) from None  # names out of a file may hold anything
+        raise TableError(" ".join(text.split())) from None  # names out of a file may hold anything
     except (
         pa.ArrowException,
         OSError,
@@ -93,7 +94,7 @@ def _sentences(parts: Iterator[Part], path: str) -> Iterator[Part]:
         zlib.error,
         struct.error,
     ) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:160].rstrip(". ")
+        reason = (str(error).replace(path, shown(path)).splitlines() or [type(error).__name__])[0][:160].rstrip(". ")
         raise TableError(
             f"{shown(path)}: cannot be read ({reason}); is it whole, and of the kind that its name says?"
         ) from None

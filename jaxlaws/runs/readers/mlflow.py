@@ -19,6 +19,7 @@ from jaxlaws.errors import TableError
 from jaxlaws.runs.checks import Finding
 from jaxlaws.runs.readers._optional import package
 from jaxlaws.runs.readers._parts import Names, Part, Series, Told, damage, log_of, plain
+from jaxlaws.runs.readers.sql import shown
 
 TABLES = {"metrics", "runs", "params", "experiments"}
 ROWS = 50_000
@@ -127,7 +128,8 @@ def _deleted(gone: list[str], name: str) -> Iterator[Part]:
 
 def read_address(address: str, told: Told) -> Iterator[Part]:
     """Every active run that the tracking server or store at `address` has, one at a time, through MLflow's client."""
-    mlflow = package("mlflow", f"mlflow:{address}", "a tracking server is asked through MLflow", "mlflow")
+    name = f"mlflow:{shown(address)}"
+    mlflow = package("mlflow", name, "a tracking server is asked through MLflow", "mlflow")
     del told
     names = Names()
     try:
@@ -137,7 +139,7 @@ def read_address(address: str, told: Told) -> Iterator[Part]:
             title = names.unique(run.info.run_name, run.info.run_id)
             yield log_of(title, series, _labels(run.info.run_id, sorted(run.data.params.items())))
     except mlflow.MlflowException as error:
-        raise TableError(f"mlflow:{address}: {str(error).splitlines()[0][:200]}.") from None
+        raise TableError(f"{name}: {str(error).replace(address, shown(address)).splitlines()[0][:200]}.") from None
 
 
 def _runs_of(client: Any) -> Iterator[Any]:

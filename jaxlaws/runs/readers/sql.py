@@ -30,8 +30,17 @@ def is_url(address: str) -> bool:
 
 
 def shown(url: str) -> str:
-    """The address without its password."""
-    return re.sub(r"(?<=://)([^:@/?]*):[^@]*@", r"\1:***@", url)
+    """The address without what may be secret: the password, a token in its place, values of the query (signatures, keys)."""
+    head, _, rest = url.partition("://")
+    place, mark, query = rest.partition("?")
+    query, fragment = query.partition("#")[::2]
+    user, at, host = place.rpartition("@")
+    if ":" in user.partition("/")[0]:
+        place = f"{user.partition(':')[0]}:***@{host}"
+    elif at and "/" not in user and head.rpartition(":")[2].startswith(("http", "ftp", "s3", "gs")):
+        place = f"***@{host}"  # an address of the web with nothing but a name before the @ carries a token
+    told = [f"{pair.partition('=')[0]}=***" if "=" in pair else "***" for pair in query.split("&")]
+    return f"{head}://{place}" + mark + "&".join(told) * bool(query) + "#***" * bool(fragment)
 
 
 def read(url: str, told: Told) -> Iterator[Part]:
