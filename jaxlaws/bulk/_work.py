@@ -77,6 +77,7 @@ def fit_partition(job: Job, task: Task) -> Done:
     _few_programs()
     rows = task.partition.rows
     runs, refused = _admitted(rows, job.by) if len(rows) else (None, {})
+    refused |= {(run,): reason for run, reason in task.partition.gone.items()}
     out: list[dict[str, Any]] = []
     reused = 0
     dropped: dict[str, int] = {}

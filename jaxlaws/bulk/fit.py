@@ -47,6 +47,7 @@ FOR_MANY = {
     "negative_lr": "drop",
     "duplicated_steps": "drop",
     "unsorted_steps": "keep",
+    "orphan": "drop",
 }
 
 

@@ -7,14 +7,14 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxlaws.errors import BulkError, nearest
-from jaxlaws.runs import Runs, read
+from jaxlaws.runs import Finding, Runs, read
 from jaxlaws.runs.readers._parts import Part
 from jaxlaws.runs.stream import Block, blocks
 from jaxlaws.runs.table import content_of
@@ -24,11 +24,13 @@ ROW = "jaxlaws_row"  # column that carries the number of a row through a bucket
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """Rows of some whole groups, not yet through the door where they are a `Block`, and the hash of what they say."""
+    """Rows of some whole groups, not yet through the door where they are a `Block`, and the hash of what they say. `gone` are
+    runs of which the door left no row, and why: of a table that is read at once its last partition has them."""
 
     number: int
     rows: Block | Runs
     sha256: str
+    gone: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,17 @@ def partitions(
         for column in by:
             if column not in table.frame.columns:
                 table.column(column)  # raises, naming the nearest
-        tables: Iterator[Block | Runs] = _of_table(table, by, cut)
+        tables = list(_of_table(table, by, cut))
+        for number, part in enumerate(tables):
+            gone = _gone(table) if tuple(by) == ("run",) and number == len(tables) - 1 else {}
+            yield Partition(number, part, _sha256(part, gone), gone)
     else:
         if "run" in by:
-            tables = _known(blocks(source, runs=cut.groups, rows=cut.rows, **reading), by)
+            found = _known(blocks(source, runs=cut.groups, rows=cut.rows, **reading), by)
         else:
-            tables = _buckets(_known(blocks(source, runs=1, whole=False, **reading), by), by, cut, scratch)
-    for number, rows in enumerate(tables):
-        yield Partition(number, rows, _sha256(rows))
+            found = _buckets(_known(blocks(source, runs=1, whole=False, **reading), by), by, cut, scratch)
+        for number, block in enumerate(found):
+            yield Partition(number, block, _sha256(block))
 
 
 def streams(source: Any, reading: Mapping[str, Any]) -> bool:
@@ -68,6 +73,14 @@ def streams(source: Any, reading: Mapping[str, Any]) -> bool:
     if not isinstance(source, str | os.PathLike) or reading.get("stitch"):
         return False
     return not os.fspath(source).startswith(("published:", "shipped:"))
+
+
+def sample(source: Any, reading: Mapping[str, Any]) -> Runs:
+    """Some rows of a source as the door gives them: all of a table that is read at once, else those of one run."""
+    if not streams(source, reading):
+        return read(source, **reading)
+    first = next(blocks(source, runs=1, **{**reading, "policies": {**reading["policies"], "unsorted_steps": "keep"}}))
+    return first.admitted()
 
 
 def rows_of(source: Any) -> int | None:
@@ -134,6 +147,23 @@ def _of_table(table: Runs, by: Sequence[str], cut: Cut) -> Iterator[Runs]:
         first = last
 
 
+def _gone(table: Runs) -> dict[str, str]:
+    """Runs of which the door left no row."""
+    out: dict[str, str] = {}
+    for finding in table.findings:
+        if finding.policy == "drop":
+            for run in finding.by_run.keys() - set(table.names):
+                out[run] = f"no row is left: {_cause(finding)}"
+    return dict(sorted(out.items()))
+
+
+def _cause(finding: Finding) -> str:
+    if finding.kind == "orphan":
+        return "it goes on from a run that is not in the table; give `--policy orphan=keep` to fit its own steps alone."
+    what = finding.message.partition(": ")[2] or finding.message
+    return f"{what[:160]}{'...' * (len(what) > 160)}"
+
+
 def _known(found: Iterator[Block], by: Sequence[str]) -> Iterator[Block]:
     """The blocks, the first of which shows that there are the columns of `by`."""
     for number, block in enumerate(found):
@@ -197,9 +227,9 @@ def _buckets(found: Iterator[Block], by: Sequence[str], cut: Cut, scratch: Path)
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _sha256(rows: Block | Runs) -> str:
+def _sha256(rows: Block | Runs, gone: Mapping[str, str] | None = None) -> str:
     """Hash of what the rows say, and of what is told about them."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(_told(gone).encode() if gone else b"")
     if isinstance(rows, Runs):
         digest.update(rows.sha256.encode())
         named = {run: rows.schedules[run] for run in rows.names if run in rows.schedules}

@@ -27,7 +27,9 @@ from jaxlaws.cli._options import (
     values,
 )
 from jaxlaws.cli._output import Progress, emit, say
+from jaxlaws.cli.fit import _of_columns, _reads_columns
 from jaxlaws.errors import JaxlawsError
+from jaxlaws.spec import find
 
 if TYPE_CHECKING:
     from jaxlaws.bulk import Engine, Summary
@@ -117,10 +119,15 @@ def bulk(
     Killed or stopped, the same command goes on. Bad rows are left out and counted, unless --policy says otherwise.
     """
     from jaxlaws.bulk import bulk_fit
+    from jaxlaws.bulk.fit import FOR_MANY
     from jaxlaws.bulk.forecast import parsed
+    from jaxlaws.bulk.partition import sample
     from jaxlaws.objectives import parse
 
     told: dict[str, Any] = reading(column, unit, policy, warmup, lr_after_step, schedules, query, stitch)
+    unknown = [text for text in law if _reads_columns(text)]
+    rows = sample(table, {**told, "policies": {**FOR_MANY, **(told["policies"] or {})}}) if unknown else None
+    laws = [find(text) if rows is None or text not in unknown else _of_columns(text, rows) for text in law]
     told |= {
         "by": tuple(by or ("run",)),
         "where": where,
@@ -140,7 +147,7 @@ def bulk(
     }
     with _progress(table) as on_progress:
         try:
-            summary = bulk_fit(table, law, out=out, on_progress=on_progress, **told)
+            summary = bulk_fit(table, laws, out=out, on_progress=on_progress, **told)
         except KeyboardInterrupt:
             print(f"jaxlaws: what is done is in {out}; the same command goes on from there", file=sys.stderr)
             raise
