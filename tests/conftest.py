@@ -13,6 +13,10 @@ import pytest
 
 import jaxlaws
 
+from .servers import postgres
+
+__all__ = ["postgres"]
+
 # Float32 unless the code under test asks for more; no silent change of dtype, no silent broadcast over a new axis.
 jax.config.update("jax_enable_x64", False)
 jax.config.update("jax_numpy_dtype_promotion", "strict")

@@ -139,6 +139,8 @@ def _before(path: Path) -> dict[str, Any]:
                 f"{path} is no folder of fits: it holds {', '.join(sorted(others)[:3])}; name a new or an empty folder."
             )
         return {}
+    if not any(_PART.fullmatch(p.name) for p in path.iterdir()):
+        return {}  # a request of which nothing was fitted is no obstacle to another
     try:
         found = json.loads(place.read_text())
         if found["format"] == FORMAT:

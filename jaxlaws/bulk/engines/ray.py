@@ -7,11 +7,10 @@ partition is fitted again. Every machine needs jaxlaws in the version of this on
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jaxlaws.bulk._work import Done, Job, Task, fit_partition
@@ -46,40 +45,48 @@ class _Ray:
         variables = dict(self.environment)
         if self.cache is not None:
             variables |= {"JAX_COMPILATION_CACHE_DIR": self.cache, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2"}
-        kind = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=-1, runtime_env={"env_vars": variables})(
-            _Worker
-        )
+        kind = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, runtime_env={"env_vars": variables})(_Worker)
         count = self._count(ray)
         shared = ray.put(job)
-        actors = [kind.remote(shared, max(1, int(self.cpus))) for _ in range(count)]
-        waiting: deque[tuple[Task, int]] = deque()
-        # Two partitions an actor: one that it fits, and the next already there.
-        room = deque(itertools.chain.from_iterable(itertools.repeat(actors, 2)))
-        under_way: dict[Any, tuple[Any, Task, int]] = {}
+        workers = [_Actor(kind.remote(shared, max(1, int(self.cpus)))) for _ in range(count)]
+        again: deque[tuple[Task, int]] = deque()
+        gone = finished = 0
         try:
             while True:
-                while room and (taken := waiting.popleft() if waiting else _next(tasks)) is not None:
-                    actor = room.popleft()
-                    under_way[actor.fit.remote(taken[0])] = (actor, *taken)
-                if not under_way:
+                for worker in workers:
+                    # Two partitions a worker: one that it fits, and the next already there.
+                    while len(worker.under_way) < 2 and (taken := again.popleft() if again else _next(tasks)):
+                        worker.under_way[worker.actor.fit.remote(taken[0])] = taken
+                refs = {ref: worker for worker in workers for ref in worker.under_way}
+                if not refs:
                     return
-                (ready, *_), _ = ray.wait(list(under_way), num_returns=1)
-                actor, task, deaths = under_way.pop(ready)
-                room.append(actor)
+                (ready, *_), _ = ray.wait(list(refs), num_returns=1)
+                worker = refs[ready]
                 try:
                     done = ray.get(ready)
                 except ray.exceptions.RayActorError as error:
+                    # The first of its partitions is the one that it was at; the others had not begun.
+                    (task, deaths), *others = worker.under_way.values()
+                    again += others
+                    gone += 1
+                    if gone >= RETRIES * count and not finished:
+                        raise BulkError(
+                            f"no worker of Ray lives long enough to fit anything: {_first(error)}"
+                        ) from None
                     if deaths + 1 < RETRIES:
-                        waiting.append((task, deaths + 1))
+                        again.append((task, deaths + 1))
                     else:
-                        yield Lost(task.partition.number, lost(task, str(error).splitlines()[0]))
+                        yield Lost(task.partition.number, lost(task, _first(error)))
+                    workers[workers.index(worker)] = _Actor(kind.remote(shared, max(1, int(self.cpus))))
                     continue
                 except ray.exceptions.RayTaskError as error:
                     raise error.as_instanceof_cause() from None
+                finished += 1
+                del worker.under_way[ready]
                 yield done
         finally:
-            for actor in actors:
-                ray.kill(actor)
+            for worker in workers:
+                ray.kill(worker.actor)
 
     def _count(self, ray: Any) -> int:
         if self.workers is not None:
@@ -93,6 +100,14 @@ class _Ray:
                 f"{there.get('GPU', 0):g} GPUs, too few for one worker."
             )
         return count
+
+
+@dataclass(eq=False)
+class _Actor:
+    """A worker as this process sees it: its partitions in the order in which they were sent, with the deaths they saw."""
+
+    actor: Any
+    under_way: dict[Any, tuple[Task, int]] = field(default_factory=dict)
 
 
 class _Worker:
@@ -133,6 +148,10 @@ def ray(
 def _next(tasks: Iterator[Task]) -> tuple[Task, int] | None:
     task = next(tasks, None)
     return None if task is None else (task, 0)
+
+
+def _first(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def _package() -> Any:
