@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from jaxlaws.cli._opening import known, law_of
 from jaxlaws.cli._options import (
     AfterStep,
     Column,
@@ -27,9 +28,7 @@ from jaxlaws.cli._options import (
     values,
 )
 from jaxlaws.cli._output import Progress, emit, say
-from jaxlaws.cli.fit import _of_columns, _reads_columns
 from jaxlaws.errors import JaxlawsError
-from jaxlaws.spec import find
 
 if TYPE_CHECKING:
     from jaxlaws.bulk import Engine, Summary
@@ -125,9 +124,10 @@ def bulk(
     from jaxlaws.objectives import parse
 
     told: dict[str, Any] = reading(column, unit, policy, warmup, lr_after_step, schedules, query, stitch)
-    unknown = [text for text in law if _reads_columns(text)]
-    rows = sample(table, {**told, "policies": {**FOR_MANY, **(told["policies"] or {})}}) if unknown else None
-    laws = [find(text) if rows is None or text not in unknown else _of_columns(text, rows) for text in law]
+    laws = [known(text) for text in law]
+    if None in laws:  # the table's columns say what a formula's names are
+        rows = sample(table, {**told, "policies": {**FOR_MANY, **(told["policies"] or {})}})
+        laws = [law_of(text, rows) for text in law]
     told |= {
         "by": tuple(by or ("run",)),
         "where": where,
@@ -147,7 +147,7 @@ def bulk(
     }
     with _progress(table) as on_progress:
         try:
-            summary = bulk_fit(table, laws, out=out, on_progress=on_progress, **told)
+            summary = bulk_fit(table, [one for one in laws if one], out=out, on_progress=on_progress, **told)
         except KeyboardInterrupt:
             print(f"jaxlaws: what is done is in {out}; the same command goes on from there", file=sys.stderr)
             raise
@@ -201,11 +201,12 @@ def _progress(table: str) -> Iterator[Callable[[Summary], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
-    from rich.text import Text
 
-    shown = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
-    with Bar(*shown, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(Text(f"reading {table}").plain, total=None)
+    from jaxlaws.runs.readers import shown
+
+    parts = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
+    with Bar(*parts, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"reading {shown(table)}", total=None)
 
         def move(so_far: Summary) -> None:
             bar.update(task, total=so_far.total_rows, completed=so_far.rows, description=_state(so_far))
