@@ -41,6 +41,10 @@ def learning_rate(
     bound: Annotated[
         list[str] | None, typer.Option(metavar="Q=LO:HI", help="Where lr and batch are looked for. Repeatable.")
     ] = None,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option(metavar="P=V", help="With --sweep: hold a parameter of the surface, such as delta=0. Repeatable."),
+    ] = None,
     column: Column = None,
     unit: Unit = None,
     level: Level = 0.95,
@@ -69,7 +73,8 @@ def learning_rate(
             from jaxlaws.runs import read
 
             progress.doing(f"fitting a surface to {sweep}")
-            source = surface(read(sweep, **reading(column, unit, None, None, False, None)), near=near)
+            rows = read(sweep, **reading(column, unit, None, None, False, None))
+            source = surface(rows, near=near, fix=values("--fix", fix, "PARAMETER=NUMBER, such as delta=0"))
         if source is not None:
             progress.doing("planning")
             free = planned(source, **told, within=within, bounds=bounds(bound), level=level)

@@ -14,7 +14,7 @@
 | the learning rate of every step of a run              | `schedule(fit, total=..., peak=...)`            |
 | the best schedule of a family                         | `schedule(fit, ..., family=schedules.wsd)`      |
 | a stored schedule plan                                | `plan.save(path)`, `load(path)`                 |
-| any of it inside your own jit, vmap or grad           | `optimum`, `best_rate`, `hyperbola`, `ramp` ... |
+| any of it inside your own jit, vmap or grad           | `optimum`, `best_rate`, `best_path`, `hyperbola`, `ramp` ... |
 
 Planners take a fit, draws of one (then what they say has an interval), or `law.constants[...]`. They know laws by their
 `Law` alone, and refuse what a law cannot rank.
@@ -24,6 +24,7 @@ from jaxlaws.plan import budget
 from jaxlaws.plan._schedule_plan import Gain, SchedulePlan, load
 from jaxlaws.plan.allocate import Allocation, Optimum, allocate, least_budget, optimum
 from jaxlaws.plan.batch_size import Batches, Hyperbola, Ramp, batch_ramp, batch_size, hyperbola, ramp
+from jaxlaws.plan.best_path import Path, best_path, corners
 from jaxlaws.plan.design import BestSize, Design, Picks, Prediction, design, greedy, grid, sensitivities, shrunk
 from jaxlaws.plan.isoflop import Profiles, isoflop, parabola
 from jaxlaws.plan.learning_rate import Best, Rates, Rule, best_rate, half_widths, learning_rate, rules, surface
@@ -39,6 +40,7 @@ __all__ = [
     "Gain",
     "Hyperbola",
     "Optimum",
+    "Path",
     "Picks",
     "Prediction",
     "Prices",
@@ -50,8 +52,10 @@ __all__ = [
     "allocate",
     "batch_ramp",
     "batch_size",
+    "best_path",
     "best_rate",
     "budget",
+    "corners",
     "design",
     "greedy",
     "grid",

@@ -26,6 +26,7 @@ class Belief:
     largest: Mapping[str, float]
     units: int = 0
     free: int = 0
+    failed: int = 0  # draws that are no minimum, left out
 
     @property
     def draws(self) -> int:
@@ -45,13 +46,36 @@ class Belief:
             apart = np.exp(np.log(middle) + factor * (np.log(ends) - np.log(middle)))
             return np.where(logs, apart, middle + factor * (ends - middle))
 
+    def silent(self, *values: np.ndarray) -> int:
+        """How many draws have no answer to one of some questions, `(..., 1 + draws)` each; intervals leave those out."""
+        if not self.draws:
+            return 0
+        lost = [~np.isfinite(v[..., 1:]).reshape(-1, self.draws).all(axis=0) for v in values]
+        return int(np.any(lost, axis=0).sum()) if lost else 0
 
-def believed(source: Any, call: str) -> Belief:
+
+def told(draws: int, failed: int, silent: int, level: float) -> list[str]:
+    """What is to be said of intervals: of how many draws they are, and which were left out."""
+    if not draws:
+        return []
+    notes = [f"in brackets {100 * level:g} % intervals of {draws} draws"]
+    notes += [f"{failed} failed draws are left out of them"] if failed else []
+    return notes + ([f"{silent} draws have no answer, so that intervals are of the others alone"] if silent else [])
+
+
+def check_level(call: str, level: Any) -> None:
+    """Raises `PlanError` unless intervals can have this level."""
+    if isinstance(level, bool) or not isinstance(level, int | float | np.number) or not 0.0 < level < 1.0:
+        raise PlanError(f"`{call}(level=...)` must lie between 0 and 1; got {level!r}.")
+
+
+def believed(source: Any, call: str, level: float = LEVEL) -> Belief:
     """Law and parameters of a `Fit`, of draws (`law`, `params` with arrays `(draws,)`, `center`), or of `law.constants[...]`.
 
-    A parameter with a copy for each run or group counts by the mean of its copies. Raises `PlanError`, or `TracerError`
-    under a transformation.
+    A parameter with a copy for each run or group counts by the mean of its copies. Raises `PlanError`, also for a `level`
+    that no interval has, or `TracerError` under a transformation.
     """
+    check_level(call, level)
     law, params = getattr(source, "law", None), getattr(source, "params", None)
     if not isinstance(law, Law) or not isinstance(params, Mapping):
         raise PlanError(f"`{call}` takes a fit, draws of one, or `law.constants[...]`; got {type(source).__name__}.")
@@ -80,8 +104,8 @@ def believed(source: Any, call: str) -> Belief:
     if not sound[0]:
         raise PlanError(f"`{call}`: parameters of `{law.name}` are not finite; fit again first.")
     largest = getattr(source, "largest", None) or getattr(centre, "largest", None) or {}
-    told = {name: int(getattr(source, name, 0)) for name in ("units", "free")} if count else {}
-    return Belief(law, {k: v[sound] for k, v in out.items()}, dict(largest), **told)
+    more = {name: int(getattr(source, name, 0)) for name in ("units", "free")} if count else {}
+    return Belief(law, {k: v[sound] for k, v in out.items()}, dict(largest), **more, failed=int((~sound).sum()))
 
 
 def refuse_tracers(call: str, *values: Any) -> None:

@@ -142,6 +142,12 @@ def optimal(law: Law, problems: Problem, *, cycles: int) -> Optimum:
     return Optimum(found.x, jax.vmap(loss)(found.x, problems), found.residual, found.gap, found.trips)
 
 
+@partial(jax.jit, static_argnames=("law",))
+def predicted(law: Law, problems: Problem) -> Any:
+    """Weighted loss `(problems,)` of the paths that problems start from, by their first draw."""
+    return jax.vmap(lambda problem: of_draws(law, problem, problem.start)[0])(problems)
+
+
 @partial(jax.jit, static_argnames=("law", "points"))
 def step_by_step(law: Law, params: Mapping[str, Any], grids: Grid, lr: Any, top: Any, inputs: Any, points: int) -> Any:
     """Losses `(schedules, draws, steps)` of rates `(schedules, edges)` on grids whose cells are single steps: exact sums."""

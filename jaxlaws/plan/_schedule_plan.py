@@ -15,7 +15,7 @@ import numpy as np
 from jaxlaws.errors import PlanError
 from jaxlaws.fitting.result import _dereference, _plain, _reference, write_whole
 from jaxlaws.plan import _exact
-from jaxlaws.plan._beliefs import Belief
+from jaxlaws.plan._beliefs import LEVEL, Belief, told
 from jaxlaws.plan._constraints import Constraints
 from jaxlaws.schedules import Schedule, constant, cosine, parse, warmup, wsd
 from jaxlaws.spec import Law
@@ -82,10 +82,16 @@ class SchedulePlan:
         return self.band(self.schedule, at)
 
     def band(self, schedule: Schedule, at: Any = None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """As `curve`, for another schedule of the same horizon."""
+        """As `curve`, for another schedule of the same horizon. Raises `PlanError` for steps that are not of it."""
         c = self.constraints
         first = min(max(c.warmup, c.total // POINTS, 1), c.total)
         steps = np.unique(np.linspace(first, c.total, POINTS).astype(int)) if at is None else np.atleast_1d(at)
+        whole = steps.ndim == 1 and steps.size > 0 and np.issubdtype(steps.dtype, np.number)
+        if not whole or not (np.equal(steps, np.round(steps)) & (steps >= 1) & (steps <= c.total)).all():
+            raise PlanError(f"`plan.curve(at=...)` must be whole steps from 1 to {c.total}; got {at}.")
+        if (np.diff(steps) <= 0).any():
+            raise PlanError(f"`plan.curve(at=...)` must increase; got {at}.")
+        steps = steps.astype(np.int64)
         params = {k: v[None] for k, v in self.belief.params.items()}
         found = _exact.at_steps(self.law, params, [schedule], [c], [steps.tolist()], self.inputs)[0]
         if len(found) < 3:
@@ -156,6 +162,8 @@ class SchedulePlan:
         ]
         for name, g in self.gains.items():
             lines.append(f"lower than {name:<8} by {g.gain:.5f}{_ends(g.interval, '')}  {g.schedule}")
+        silent = self.belief.silent(self._losses([self.schedule])[0]) if self.belief.draws else 0
+        lines += told(self.belief.draws, self.belief.failed, silent, LEVEL)
         lines.append(f"certificate: projected gradient {self.residual:.1e}, gap {self.gap:.1e}")
         return "\n".join([*lines, *self.notes, self.spec])
 

@@ -15,8 +15,8 @@ import numpy as np
 from jaxlaws.errors import PlanError, nearest
 from jaxlaws.fitting._plainly import plainly
 from jaxlaws.plan._batches import in_batches
-from jaxlaws.plan._beliefs import LEVEL, Belief, believed, refuse_tracers
-from jaxlaws.plan.budget import Inputs, Training, as_cost
+from jaxlaws.plan._beliefs import LEVEL, Belief, believed, refuse_tracers, told
+from jaxlaws.plan.budget import Inputs, Training, as_cost, check_affine, priced
 from jaxlaws.solvers import bracketed_root, lowest
 from jaxlaws.spec import Law, claim_of, quantity
 
@@ -56,12 +56,14 @@ def optimum(
     spend: str = "D",
     spend_box: tuple[Any, Any] | None = None,
     ties: Mapping[str, tuple[str, ...]] | None = None,
+    spare: bool = False,
 ) -> Optimum:
     """Inputs that minimise the law among all of the same cost: a pure function, differentiable in all its numbers.
 
     `box` gives the free inputs and where they are looked for, `held` the others, `spend` the one that takes what is left of
-    the budget, between the limits `spend_box`. `ties={"P": ("P_w", "P_a")}` makes several inputs one choice `P`. Where
-    nothing is feasible the loss is infinite.
+    the budget, between the limits `spend_box`; what of it would go beyond the upper limit stays unspent with `spare`, and is
+    infeasible without. `ties={"P": ("P_w", "P_a")}` makes several inputs one choice `P`. Where nothing is feasible the loss
+    is infinite.
     """
     cost, ties, held = as_cost(cost), dict(ties or {}), dict(held or {})
     dtype = jnp.result_type(budget, *params.values())
@@ -97,14 +99,19 @@ def optimum(
             x = low + u[i] * (high - low)
             values[names[i]] = jnp.exp(x) if logs[i] else x
         values = _tied(values, ties)
-        return values | {spend: _left(given, values, spend)}
+        left = _left(given, values, spend)
+        return values | {spend: jnp.minimum(left, given["limits"][1]) if spare and spend_box is not None else left}
 
     def loss(u: Any, given: Any) -> Any:
         values = whole(u, given)
         feasible = values[spend] > 0.0
+        if spend_box is not None:
+            low, high = given["limits"]
+            feasible &= (values[spend] >= low * (1.0 - edge)) & (values[spend] <= high * (1.0 + edge))
         values = values | {spend: jnp.where(feasible, values[spend], 1.0)}
         return jnp.where(feasible, sign * law.fn(*(values[name] for name in law.inputs), **given["params"]), jnp.inf)
 
+    edge = float(np.sqrt(jnp.finfo(dtype).eps))  # how near to a limit its root is found
     sign = -1.0 if law.output in RISING else 1.0
     found = lowest(loss, len(names), numbers, dtype)
     return Optimum(whole(found.x, numbers), sign * found.value, budget, found.step)
@@ -122,16 +129,32 @@ def _tied(values: dict[str, Any], ties: Mapping[str, tuple[str, ...]]) -> dict[s
 
 
 def least_budget(law: Law, params: Mapping[str, Any], loss: Any, **choices: Any) -> Optimum:
-    """Optimum of the smallest budget that reaches a loss; arguments as for `optimum`. NaN where none does."""
+    """Optimum of the smallest budget that reaches a loss; arguments as for `optimum`. NaN where none does. With limits on what
+    is spent, the cheapest choice within all limits where that reaches it already."""
     loss = jnp.asarray(loss)
     dtype = jnp.result_type(loss, *params.values())
+    sign = -1.0 if law.output in RISING else 1.0
 
     def miss(log_budget: Any) -> Any:
-        return optimum(law, params, jnp.exp(log_budget), **choices).loss - loss.astype(dtype)
+        there = optimum(law, params, jnp.exp(log_budget), **choices, spare=True).loss
+        # Where nothing is feasible the budget is too small.
+        return jnp.where(jnp.isfinite(there), sign * (there - loss.astype(dtype)), 1.0)
 
     # In float32 the largest number is 3e38.
-    most = min(MOST, 1e-2 * float(jnp.finfo(dtype).max))
-    log_budget = bracketed_root(miss, jnp.log(jnp.asarray(LEAST, dtype)), jnp.log(jnp.asarray(most, dtype)), trips=40)
+    most = jnp.log(jnp.asarray(min(MOST, 1e-2 * float(jnp.finfo(dtype).max)), dtype))
+    limits = choices.get("spend_box")
+    if limits is None:
+        log_budget = bracketed_root(miss, jnp.log(jnp.asarray(LEAST, dtype)), most, trips=40)
+    else:
+        lowest_of = {n: jnp.asarray(pair[0], dtype) for n, pair in choices["box"].items()}
+        values = _tied({**(choices.get("held") or {}), **lowest_of}, choices.get("ties") or {})
+        values |= {choices.get("spend", "D"): jnp.asarray(limits[0], dtype)}
+        # A little more than the cheapest: the limits are found to the root of rounding.
+        least = jnp.log(as_cost(choices.get("cost", Training()))(values)) + 2.0 * float(np.sqrt(jnp.finfo(dtype).eps))
+        least = jnp.asarray(least, dtype)
+        enough = miss(least) <= 0.0
+        off = jnp.where(enough, miss(0.5 * (least + most)), 0.0)  # a root for the derivative of what is not taken
+        log_budget = jnp.where(enough, least, bracketed_root(lambda x: miss(x) - off, least, most, trips=40))
     return optimum(law, params, jnp.exp(log_budget), **choices)
 
 
@@ -158,8 +181,9 @@ class Allocation:
     """Best inputs by budget: arrays `(budgets,)`, intervals `(budgets, 2)` at `level` from `draws` draws (none: empty).
 
     `exponents` are d log input / d log budget there. `edges` names choices that stopped at a bound. `agreement` is the
-    largest relative difference between the closed form and the gradient's optimum, NaN where the law has no closed form.
-    `every` has the inputs for all parameter sets, `(budgets, 1 + draws)`, the centre first.
+    largest relative difference, over all draws too, between the closed form and the gradient's optimum, NaN where the law has
+    no closed form. `every` has the inputs for all parameter sets, `(budgets, 1 + draws)`, the centre first, NaN where one has
+    no answer; `silent` draws have none to some budget, `failed` ones were no minimum: intervals leave both out.
     """
 
     law: Law
@@ -176,6 +200,9 @@ class Allocation:
     reach: Mapping[str, np.ndarray] = field(default_factory=dict)
     held: tuple[str, ...] = ()
     every: Mapping[str, np.ndarray] = field(default_factory=dict)
+    silent: int = 0
+    failed: int = 0
+    notes: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """What `--json` prints, as plain Python values."""
@@ -191,7 +218,13 @@ class Allocation:
             row["reach"] = {name: values[i] for name, values in self.reach.items()}
             rows.append({k: float(v) if isinstance(v, np.floating) else v for k, v in row.items()})
         head = {"law": self.law.label, "cost": self.cost, "closed_form_agreement": self.agreement}
-        return head | {"draws": self.draws, "level": self.level, "allocations": rows}
+        left_out = {"silent": self.silent, "failed": self.failed}
+        return (
+            head
+            | {"draws": self.draws, "level": self.level}
+            | left_out
+            | {"notes": list(self.notes), "allocations": rows}
+        )
 
     def __str__(self) -> str:
         names = [n for n in self.inputs if n not in self.held]
@@ -213,16 +246,18 @@ class Allocation:
                 value = self.loss[i] if name == self.law.output.symbol else self.inputs[name][i]
                 digits = ".5g" if name == self.law.output.symbol else ".4g"
                 span = self.intervals.get(name)
-                told = "" if span is None else f" ({span[i, 0]:.3g} to {span[i, 1]:.3g})"
-                cells.append(f"{value:{digits}}{told}")
+                ends = "" if span is None else f" ({span[i, 0]:.3g} to {span[i, 1]:.3g})"
+                cells.append(f"{value:{digits}}{ends}")
             rows.append(cells + [f"{self.exponents[n][i]:.3f}" for n in names])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         notes = [f"{self.law.label}, cost {self.cost} in FLOP"]
-        if self.draws:
-            notes.append(f"in brackets {100 * self.level:g} % intervals of {self.draws} draws")
-        if np.isfinite(self.agreement):
+        notes += told(self.draws, self.failed, self.silent, self.level)
+        if self.agreement <= TOLERANCE:
             notes.append(f"closed form; the gradient's optimum agrees to {self.agreement:.1e}")
+        elif np.isfinite(self.agreement):
+            notes.append(f"by gradient: the law's closed form is off by up to {self.agreement:.1e}, and is not used")
+        notes += self.notes
         stopped = sorted({name for edge in self.edges for name in edge})
         notes += [f"{', '.join(stopped)}: stopped at a bound"] if stopped else []
         far = {name: float(np.max(values)) for name, values in self.reach.items() if np.max(values) > 1.0}
@@ -244,6 +279,7 @@ class _Question:
     ties: tuple[tuple[str, tuple[str, ...]], ...]
     target: bool
     limited: bool
+    spare: bool = False
 
 
 def allocate(
@@ -268,13 +304,15 @@ def allocate(
     refuse_tracers(call, budget, loss, bounds, held)
     if (budget is None) == (loss is None):
         raise PlanError(f"`{call}` takes a budget or a loss: give one of them.")
-    belief = believed(source, call)
+    belief = believed(source, call, level)
     law, cost = belief.law, as_cost(cost)
     held = {k: float(v) for k, v in (held or {}).items()}
     tied = {k: tuple(v) for k, v in (ties or {}).items()}
     spend = _spent(law, spend, held)
     wanted = _positive(call, "budget" if loss is None else "loss", budget if loss is None else loss)
     box, limits = _boxes(call, law, held, tied, spend, dict(bounds or {}))
+    middle = {n: np.sqrt(a * b) if a > 0.0 else 0.5 * (a + b) for n, (a, b) in box.items()}
+    check_affine(call, law, cost, _tied({**held, **middle}, tied), spend)
     question = _Question(law, tuple(box), spend, tuple(sorted(tied.items())), loss is not None, limits is not None)
     with jax.enable_x64(True):
         if loss is None:
@@ -284,13 +322,16 @@ def allocate(
         found, slopes = _solved(question, arrays, belief, wanted)
         at = {k: v[:, 0] for k, v in found.inputs.items()}
         if loss is not None:
-            richest = dataclasses.replace(question, target=False)
+            richest = dataclasses.replace(question, target=False, spare=True)
             _reachable(call, law, wanted, found, lambda: _solved(richest, arrays, belief, np.array([MOST]))[0])
         _feasible(call, law, wanted, found, loss is not None)
+        answered = np.isfinite(found.loss) & np.isfinite(found.budget)
+        found = jax.tree.map(lambda leaf: np.where(answered, leaf, np.nan), found)
         closed = None if bounds or tied else _closed(question, cost, belief, found, held)
         agreement = float("nan")
         if closed is not None:
-            agreement = max(float(np.max(np.abs(closed[k][:, 0] / found.inputs[k][:, 0] - 1.0))) for k in closed)
+            closed = {k: np.where(answered, v, np.nan) for k, v in closed.items()}
+            agreement = max(float(np.nanmax(np.abs(closed[k] / found.inputs[k] - 1.0))) for k in closed)
             if agreement <= TOLERANCE:
                 found = dataclasses.replace(found, inputs={**found.inputs, **closed})
                 at |= {k: v[:, 0] for k, v in closed.items()}
@@ -298,9 +339,13 @@ def allocate(
     shown = [n for n in (*law.inputs, spend, *tied) if n in at]
     shown = list(dict.fromkeys(n for n in shown if not any(n in many for many in tied.values())))
     budgets = found.budget[:, 0]
+    notes = ()
+    if loss is not None and limits is not None:
+        easy = ~np.isclose(found.loss[:, 0], wanted, rtol=1e-6)
+        notes = tuple(f"the cheapest choice within the bounds is enough for {w:.5g}" for w in wanted[easy])
     spans: dict[str, np.ndarray] = {}
+    free = [n for n in shown if n not in held]
     if belief.draws:
-        free = [n for n in shown if n not in held]
         spans = {n: belief.interval(found.inputs[n], level) for n in free}
         spans[law.output.symbol if loss is None else "budget"] = belief.interval(
             found.loss if loss is None else found.budget, level
@@ -320,6 +365,9 @@ def allocate(
         reach={n: at[n] / belief.largest[n] for n in shown if belief.largest.get(n)},
         held=tuple(held),
         every={n: found.inputs[n] for n in shown},
+        silent=belief.silent(found.loss, found.budget),
+        failed=belief.failed,
+        notes=notes,
     )
 
 
@@ -341,7 +389,7 @@ def _solve(question: _Question, arrays: Any, problems: Any) -> tuple[Optimum, An
             budget = least_budget(question.law, problem["params"], problem["wanted"], **choices).budget
 
         def at(log_budget: Any) -> tuple[Any, Optimum]:
-            best = optimum(question.law, problem["params"], jnp.exp(log_budget), **choices)
+            best = optimum(question.law, problem["params"], jnp.exp(log_budget), **choices, spare=question.spare)
             return {name: jnp.log(value) for name, value in best.inputs.items()}, best
 
         log_budget = jnp.log(budget)
@@ -475,16 +523,15 @@ def _afford(
 ) -> None:
     """Raises where a budget is below the cheapest of what is allowed, or, with limits on both, above the dearest."""
 
-    def priced(side: int, data: float) -> float:
-        values = {**held, **{n: pair[side] for n, pair in box.items()}, spend: data}
-        values |= {one: values[name] for name, many in tied.items() if name in values for one in many}
-        return float(cost(values))
+    def spent(side: int, data: float) -> float:
+        values = _tied({**held, **{n: pair[side] for n, pair in box.items()}, spend: data}, tied)
+        return float(priced(call, law, cost, values))
 
     def spelled(side: int, data: float) -> str:
         return ", ".join(f"{n} = {v:.3g}" for n, v in [*((n, pair[side]) for n, pair in box.items()), (spend, data)])
 
     low, high = limits or (1.0, np.inf)
-    least, most = priced(0, low), priced(1, high)
+    least, most = spent(0, low), spent(1, high)
     if budgets.min() <= least:
         raise PlanError(
             f"`{call}`: a budget of {budgets.min():.4g} FLOP is below the smallest model: {spelled(0, low)} costs {least:.4g}."

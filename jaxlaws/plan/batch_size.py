@@ -13,12 +13,13 @@ import numpy as np
 from jaxlaws.errors import PlanError
 from jaxlaws.fitting._plainly import plainly
 from jaxlaws.plan._batches import in_batches
-from jaxlaws.plan._beliefs import LEVEL, believed, refuse_tracers
+from jaxlaws.plan._beliefs import LEVEL, believed, refuse_tracers, told
 from jaxlaws.solvers import bracketed_root
 from jaxlaws.spec import Law
 
 ENDLESS = 1e30  # tokens a step: a batch without noise
 POINTS = 400  # of a ramp
+OFF = 1e-3  # share by which a law's steps may differ from a hyperbola
 
 
 @jax.tree_util.register_dataclass
@@ -129,7 +130,8 @@ def ramp(law: Law, params: Mapping[str, Any], inputs: Mapping[str, Any], *, poin
 @dataclass(frozen=True, eq=False)
 class Batches:
     """Steps against tokens to one goal. `critical` has the critical batch by each definition in tokens; `rows` what a batch
-    takes: `batch`, `steps`, `tokens`, arrays `(batches,)`. `intervals` `(2,)` by name come from draws."""
+    takes: `batch`, `steps`, `tokens`, arrays `(batches,)`. `intervals` `(2,)` by name come from draws, `silent` of which have
+    no answer."""
 
     law: Law
     goal: str
@@ -142,6 +144,8 @@ class Batches:
     draws: int = 0
     level: float = LEVEL
     intervals: Mapping[str, np.ndarray] = field(default_factory=dict)
+    silent: int = 0
+    failed: int = 0
 
     def summary(self) -> dict[str, Any]:
         """What `--json` prints, as plain Python values."""
@@ -154,17 +158,19 @@ class Batches:
         }
         spans = {k: v.tolist() for k, v in self.intervals.items()}
         more = {"critical": dict(self.critical), "draws": self.draws, "level": self.level, "intervals": spans}
+        more |= {"silent": self.silent, "failed": self.failed}
         return head | more | {"batches": [dict(zip(("batch", "steps", "tokens"), row, strict=True)) for row in rows]}
 
     def __str__(self) -> str:
-        def told(name: str, value: float) -> str:
+        def said(name: str, value: float) -> str:
             span = self.intervals.get(name)
             return f"{value:.4g}" + ("" if span is None else f" ({span[0]:.3g} to {span[1]:.3g})")
 
         lines = [
             f"{self.law.label}: {self.goal}",
-            f"at least {told('least_steps', self.least_steps)} steps, at least {told('least_tokens', self.least_tokens)} tokens",
-            *(f"critical batch, {name}: {told(name, value)} tokens" for name, value in self.critical.items()),
+            f"at least {said('least_steps', self.least_steps)} steps, at least {said('least_tokens', self.least_tokens)} tokens",
+            *(f"critical batch, {name}: {said(name, value)} tokens" for name, value in self.critical.items()),
+            *told(self.draws, self.failed, self.silent, self.level),
             "",
             f"{'batch (tokens)':<16}{'steps':<12}{'tokens':<12}{'time':<8}compute",
         ]
@@ -188,11 +194,12 @@ def batch_size(
 
     `source` is a fit, draws of one or `law.constants[...]` of a law of steps at a batch (`steps_to_target`), or of a loss in
     step and batch (`su_traj`, with `loss=` the goal and the other inputs by keyword). `batch` are tokens a step to be told
-    about, else some around the critical one; `base` and `overhead` belong to the second definition. Raises `PlanError`.
+    about, else some around the critical one; `base` and `overhead` belong to the second definition. Raises `PlanError`, also
+    for a law under which steps against tokens are no hyperbola: it has no critical batch.
     """
     call = "plan.batch_size"
     refuse_tracers(call, inputs, batch)
-    belief = believed(source, call)
+    belief = believed(source, call, level)
     law = belief.law
     goal = _goal(call, law, inputs)
     if not (base > 0 and overhead > 0):
@@ -202,6 +209,8 @@ def batch_size(
         count = belief.draws + 1
         problems = {"params": dict(belief.params), "inputs": {k: np.full(count, v) for k, v in given.items()}}
         found = in_batches(lambda part: _hyperbolas(law, part), problems)
+        here = jax.tree.map(lambda v: v[:1], problems)
+        _check_hyperbola(call, law, here, Hyperbola(found.least_steps[0], found.least_tokens[0]))
     if not (
         np.isfinite([found.least_steps[0], found.least_tokens[0]]).all()
         and min(found.least_steps[0], found.least_tokens[0]) > 0
@@ -234,6 +243,8 @@ def batch_size(
         draws=belief.draws,
         level=level,
         intervals={k: belief.interval(v, level) for k, v in every.items()} if belief.draws else {},
+        silent=belief.silent(found.least_steps, found.least_tokens),
+        failed=belief.failed,
     )
 
 
@@ -255,6 +266,9 @@ def batch_ramp(source: Any, *, batch: float, **inputs: float) -> Ramp:
         raise PlanError(f"`{call}(batch=...)` must be a finite number above 0; got {batch}.")
     given = {k: np.float64(v) for k, v in {**inputs, "batch": batch}.items()}
     with jax.enable_x64(True):
+        here = {k: np.full(1, float(v)) for k, v in inputs.items()}
+        there = {"params": {k: v[:1] for k, v in belief.params.items()}, "inputs": here}
+        _check_hyperbola(call, law, there, in_batches(lambda part: _hyperbolas(law, part), there))
         params = {k: np.float64(v) for k, v in belief.centre.items()}
         found = jax.device_get(_ramp(law, {"params": params, "inputs": given}))
     if not np.isfinite(found.steps[-1]):
@@ -267,13 +281,49 @@ def _hyperbolas(law: Law, problems: Any) -> Hyperbola:
     return jax.vmap(lambda one: hyperbola(law, one["params"], one["inputs"]))(problems)
 
 
+def _check_hyperbola(call: str, law: Law, here: Any, found: Hyperbola) -> None:
+    """Raises where the law's own steps are not those of the hyperbola through two of them."""
+    batch = 10.0 ** np.arange(4, 9)
+    problems = {
+        "params": {k: np.repeat(v, len(batch)) for k, v in here["params"].items()},
+        "inputs": {k: np.repeat(v, len(batch)) for k, v in here["inputs"].items()} | {"batch": batch},
+    }
+    steps = in_batches(lambda part: _steps(law, part), problems)
+    found = Hyperbola(float(np.squeeze(found.least_steps)), float(np.squeeze(found.least_tokens)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        off = np.abs(found.steps(batch) / steps - 1.0)
+    worst = int(np.argmax(np.where(np.isfinite(off), off, 0.0)))
+    if off[worst] > OFF:
+        raise PlanError(
+            f"`{call}`: under `{law.name}` steps against tokens are no hyperbola (through two batches it gives "
+            f"{found.steps(batch[worst]):.4g} steps at {batch[worst]:.4g} tokens, the law {steps[worst]:.4g}), so that it has "
+            "no critical batch; use a law such as su_traj, or choose batches by `plan.allocate`."
+        )
+
+
+@plainly
+def _steps(law: Law, problems: Any) -> Any:
+    def one(problem: Any) -> Any:
+        params, inputs = problem["params"], problem["inputs"]
+        if "step" in law.inputs:
+            return steps_to(law, params, inputs)
+        return law.fn(*(inputs[name] for name in law.inputs), **params)
+
+    return jax.vmap(one)(problems)
+
+
 @plainly
 def _ramp(law: Law, problem: Any) -> Ramp:
     return ramp(law, problem["params"], problem["inputs"])
 
 
 def _goal(call: str, law: Law, inputs: Mapping[str, float]) -> str:
-    if law.is_curve or "batch" not in law.inputs or (law.output.symbol != "step" and "step" not in law.inputs):
+    kind = law.output.symbol
+    if (
+        law.is_curve
+        or "batch" not in law.inputs
+        or (kind, "step" in law.inputs) not in (("step", False), ("loss", True))
+    ):
         raise PlanError(
             f"`{call}` needs a law of steps at a batch, or of a loss in step and batch; `{law.name}` gives "
             f"{law.output.symbol} of {', '.join(law.inputs)}."

@@ -16,8 +16,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxlaws.errors import PlanError, nearest
+from jaxlaws.spec import Law
 
 Inputs = Mapping[str, Any]
 Cost = Callable[[Inputs], Any]
@@ -150,6 +152,29 @@ def as_cost(cost: Any) -> Any:
     if not callable(cost):
         raise PlanError(f"a cost is one of `jaxlaws.plan.budget`, or a function of named inputs; got {cost!r}.")
     return _Own(cost)
+
+
+def priced(call: str, law: Law, cost: Any, inputs: Inputs) -> Any:
+    """FLOP of concrete inputs, in 64 bits. Raises `PlanError` where the cost asks for what the law does not have."""
+    try:
+        with jax.enable_x64(True):
+            return np.asarray(cost({k: np.asarray(v, dtype=np.float64) for k, v in inputs.items()}), dtype=np.float64)
+    except KeyError as missing:
+        raise PlanError(
+            f"`{call}(cost=...)`: {cost} needs {missing.args[0]}, which `{law.name}` ({', '.join(law.inputs)}) does not have."
+        ) from None
+
+
+def check_affine(call: str, law: Law, cost: Any, inputs: Inputs, spend: str) -> None:
+    """Raises `PlanError` unless the cost grows with `spend` in a straight line, which planners solve for."""
+    amounts = np.array([1e6, 1e9, 1e12])
+    spent = [float(priced(call, law, cost, {**inputs, spend: amount})) for amount in amounts]
+    slopes = np.diff(spent) / np.diff(amounts)
+    if not (np.isfinite(slopes).all() and (slopes > 0).all() and np.isclose(slopes[0], slopes[1], rtol=1e-6)):
+        raise PlanError(
+            f"`{call}(cost=...)`: {cost} must grow with {spend} in a straight line; from {amounts[0]:g} to {amounts[-1]:g} it "
+            f"costs {slopes[0]:.4g} and then {slopes[1]:.4g} FLOP for each; give another cost, or spend another input."
+        )
 
 
 def parse(text: str) -> Any:

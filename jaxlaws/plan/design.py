@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +11,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlaws.errors import PlanError, nearest
+from jaxlaws.errors import FitError, PlanError, nearest
 from jaxlaws.fitting import Fit
 from jaxlaws.fitting._plainly import plainly
-from jaxlaws.objectives import link, parse
+from jaxlaws.fitting.density import dispersion, smoothed
+from jaxlaws.fitting.variations import fitted, scale
+from jaxlaws.objectives import link
 from jaxlaws.plan._beliefs import refuse_tracers
 from jaxlaws.plan.allocate import WIDEST, optimum
-from jaxlaws.plan.budget import Training, as_cost
+from jaxlaws.plan.budget import Training, as_cost, priced
 from jaxlaws.runs import read
 from jaxlaws.spec import Law, quantity
+from jaxlaws.uncertainty import Covariance, laplace
 
 Decision = Callable[[Law, Mapping[str, Any]], Any]
 PICKS = 64  # runs of a design at most
@@ -68,14 +72,19 @@ class Picks:
 
 
 def sensitivities(
-    law: Law, free: Mapping[str, Any], fixed: Mapping[str, Any], inputs: Mapping[str, Any], logs: Mapping[str, bool]
+    law: Law,
+    free: Mapping[str, Any],
+    fixed: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    logs: Mapping[str, bool],
+    on: str | None = None,
 ) -> Any:
-    """Derivatives `(rows, params)` of the law's output, on the scale of its residuals, in the coordinates of a fit: logarithms
-    of the parameters that `logs` says. A pure function."""
+    """Derivatives `(rows, params)` of the law's output, on the scale `on` of its residuals (default: the output's own), in the
+    coordinates of a fit: logarithms of the parameters that `logs` says. A pure function."""
 
     def value(moved: Any, row: Any) -> Any:
         params = {k: v * jnp.exp(moved[i]) if logs[k] else v + moved[i] for i, (k, v) in enumerate(free.items())}
-        return link(law.fn(*(row[name] for name in law.inputs), **params, **fixed), law.output.scale)
+        return link(law.fn(*(row[name] for name in law.inputs), **params, **fixed), on or law.output.scale)
 
     nowhere = jnp.zeros(len(free), jnp.result_type(*free.values()))
     return jax.vmap(jax.jacfwd(value), (None, 0))(nowhere, dict(inputs))
@@ -126,15 +135,21 @@ def greedy(
 def shrunk(covariance: Any, slope: Any, rows: Any, weights: Any, sd: Any) -> Any:
     """Variance of a decision after runs with sensitivities `rows` `(runs, params)`, each counted `weights` `(runs,)` times: a
     pure function, to compare any set of runs with."""
-    more = (rows * (weights / (sd * sd))[:, None]).T @ rows
-    return slope @ jnp.linalg.solve(jnp.linalg.inv(covariance) + more, slope)
+    seen = (
+        rows * (jnp.sqrt(weights) / sd)[:, None]
+    )  # by the runs, not the parameters: held ones have no variance to invert
+    spread = seen @ covariance
+    along = spread @ slope
+    return slope @ covariance @ slope - along @ jnp.linalg.solve(
+        jnp.eye(len(seen), dtype=seen.dtype) + spread @ seen.T, along
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
     """Runs to train next, in order: `index` `(runs,)` into the candidates, `inputs` and `cost` of each. `sd_before` is the
     standard deviation of the decision (of a logarithm: a share) by what is known, `sd_after` `(runs,)` after each run.
-    `noise` is that of one run."""
+    `noise` is that of one run's residual, on the scale `on`."""
 
     decision: str
     value: float
@@ -144,6 +159,7 @@ class Design:
     sd_before: float
     sd_after: np.ndarray
     noise: float
+    on: str = "log"
 
     def summary(self) -> dict[str, Any]:
         """What `--json` prints, as plain Python values."""
@@ -151,7 +167,8 @@ class Design:
         for i in range(len(self.index)):
             row = {name: float(v[i]) for name, v in self.inputs.items()}
             rows.append(row | {"cost": float(self.cost[i]), "sd_after": float(self.sd_after[i])})
-        head = {"decision": self.decision, "value": self.value, "sd_before": self.sd_before, "noise": self.noise}
+        head = {"decision": self.decision, "value": self.value, "sd_before": self.sd_before}
+        head |= {"noise": self.noise, "noise_on": self.on}
         return head | {"cost": float(self.cost.sum()), "runs": rows}
 
     def __str__(self) -> str:
@@ -169,9 +186,8 @@ class Design:
         head = (
             f"{self.decision}: {np.exp(self.value):.4g} ± {100 * self.sd_before:.3g} % (one standard deviation) so far"
         )
-        return "\n".join(
-            [head, "", *lines, "", f"{self.cost.sum():.4g} FLOP in all; a run scatters by {100 * self.noise:.2g} %"]
-        )
+        noise = f"{100 * self.noise:.2g} %" if self.on == "log" else f"{self.noise:.2g} on the scale {self.on}"
+        return "\n".join([head, "", *lines, "", f"{self.cost.sum():.4g} FLOP in all; a run scatters by {noise}"])
 
 
 def design(
@@ -188,10 +204,11 @@ def design(
 
     `runs` are those that the fit was made of, `candidates` inputs of possible ones, arrays `(candidates,)`, `decision` a pure
     function of law and parameters, such as `BestSize(1e24)` or `Prediction((("N", 7e10), ("D", 1.4e12)))`, and `spend` the
-    FLOP at hand. Expected information, by the derivative of the fit: to first order, what a run will observe does not matter.
-    `noise` is the standard deviation of one run's residual, else the one that makes the fit as uncertain as its
-    objective leaves it. Of the greedy choices by fall of
-    uncertainty per FLOP and by fall alone, the better one is returned. Raises `PlanError`.
+    FLOP at hand. What is known is the fit's Laplace covariance, with its weights, priors and objective; a run to come counts
+    as the mean of those at hand. Expected information, by the derivative of the fit: to first order, what a run will observe
+    does not matter. `noise` is the standard deviation of one run's residual, on the scale of the objective, else the one that
+    the fitted rows show. Of the greedy choices by fall of uncertainty per FLOP and by fall alone, the better one is returned.
+    Raises `PlanError`.
     """
     call = "plan.design"
     refuse_tracers(call, candidates, spend)
@@ -214,35 +231,32 @@ def design(
     )
     if not all(np.isfinite(v).all() and (v > 0).all() for v in grid.values()) or not len(next(iter(grid.values()))):
         raise PlanError(f"`{call}`: candidates must be finite numbers above 0, one at least.")
-    table = read(runs).checked([*law.inputs, law.output.symbol])
-    known = {n: table.column(n) for n in law.inputs}
-    free = {
-        k: np.asarray(v, dtype=np.float64)
-        for k, v in fit.params.items()
-        if k not in fit.fixed and k not in fit.at_bound
-    }
+    if isinstance(decision, Prediction) and {n for n, _ in decision.inputs} != set(law.inputs):
+        raise PlanError(
+            f"`{call}`: a prediction of `{law.name}` is at {', '.join(law.inputs)}; got "
+            f"{', '.join(n for n, _ in decision.inputs) or 'nothing'}."
+        )
+    if isinstance(decision, BestSize) and set(law.inputs) != {"N", "D"}:
+        raise PlanError(
+            f"`{call}`: the best N for a budget needs a law in N and D; `{law.name}` has {', '.join(law.inputs)}."
+        )
+    if noise is not None and not (np.isfinite(noise) and noise > 0.0):
+        raise PlanError(f"`{call}(noise=...)` must be a finite number above 0; got {noise}.")
+    now, sd = _known(call, fit, read(runs), noise)
+    of, covariance = now.subject, now.matrix
+    free = {k: np.asarray(fit.params[k], dtype=np.float64) for k in now.names}
     fixed = {k: np.asarray(v, dtype=np.float64) for k, v in fit.params.items() if k not in free}
     logs = {k: law.params[k].scale == "log" for k in free}
     with jax.enable_x64(True):
-        costs = np.broadcast_to(np.asarray(as_cost(cost)(grid), dtype=np.float64), next(iter(grid.values())).shape)
+        costs = np.broadcast_to(priced(call, law, as_cost(cost), grid), next(iter(grid.values())).shape)
+        if not (np.isfinite(costs).all() and (costs > 0).all()):
+            raise PlanError(f"`{call}(cost=...)`: {cost} must give finite FLOP above 0 for every candidate.")
         if not spend >= costs.min():
             raise PlanError(
                 f"`{call}`: {spend:.4g} FLOP do not pay for the cheapest candidate, which costs {costs.min():.4g}."
             )
-        sd = _noise(fit, table, law, len(free)) if noise is None else float(noise)
-        if not sd > 0.0:
-            raise PlanError(f"`{call}(noise=...)` must be above 0; got {sd:g}: an exact fit cannot say it.")
-        static = (law, decision, tuple(free), tuple(logs.items()))
-        now, there, value, slope = jax.device_get(_looks(static, free, fixed, known, grid))
-        information = now.T @ now / sd**2
-        scale = 1.0 / np.sqrt(np.maximum(np.diagonal(information), 1e-300))
-        unit = information * scale[:, None] * scale[None, :]
-        if np.linalg.cond(unit) > 1e12:
-            raise PlanError(
-                f"`{call}`: the runs of the fit do not determine all of {', '.join(free)}; hold some of them, or fit more runs "
-                "first."
-            )
-        covariance = np.linalg.inv(unit) * scale[:, None] * scale[None, :]
+        static = (law, decision, tuple(free), tuple(logs.items()), scale(of))
+        there, value, slope = jax.device_get(_looks(static, free, fixed, grid))
         both = [
             jax.device_get(_picked(per_cost, covariance, slope, there, costs, spend, sd)) for per_cost in (True, False)
         ]
@@ -258,6 +272,7 @@ def design(
         sd_before=float(np.sqrt(slope @ covariance @ slope)),
         sd_after=np.sqrt(best.variance[kept]),
         noise=sd,
+        on=scale(of),
     )
 
 
@@ -267,24 +282,32 @@ def grid(**axes: Sequence[float] | np.ndarray) -> dict[str, np.ndarray]:
     return {name: values.ravel() for name, values in zip(axes, mesh, strict=True)}
 
 
-def _noise(fit: Fit, table: Any, law: Law, free: int) -> float:
-    """Standard deviation that a run's noise would need to have, were it normal and the fit least squares, for the fit to be
-    as uncertain as it is: sqrt(E rho'²) / E rho'' over the residuals (Huber 1964)."""
-    objective = parse(fit.objective_spec)
-    on = objective.on or law.output.scale
-    rest = np.asarray(link(fit.predict(table), on) - link(table.column(law.output.symbol), on))
-    slope = jax.vmap(jax.grad(objective.rho))
-    bend = jax.vmap(jax.grad(jax.grad(objective.rho)))
-    left = max(len(rest) - free, 1)
-    # As many residuals as parameters are near 0 because they were fitted, not because the noise is.
-    sharp = float(np.sum(np.asarray(bend(rest))) - free) / left
-    return float(np.sqrt(np.sum(np.square(np.asarray(slope(rest)))) / left)) / max(sharp, 1.0 / len(rest))
+def _known(call: str, fit: Fit, runs: Any, noise: float | None) -> tuple[Covariance, float]:
+    """What the fit's rows leave uncertain, and the standard deviation of one run's residual that this goes with.
+
+    A row adds weight x curvature of its cost over the dispersion to the information: the inverse of that, over the rows'
+    mean, is the variance of one (Huber 1964 without weights). With a `noise` that is given all of it scales along.
+    """
+    try:
+        now = laplace(fit, runs)
+    except FitError as error:
+        raise PlanError(f"`{call}`: {error} Hold some parameters, or fit more runs first.") from None
+    of = now.subject
+    live = of.weight > 0
+    _, residual = fitted(of)
+    bend = float(np.mean((of.weight * smoothed(of, residual))[live]))
+    spread = float(np.sqrt(dispersion(of) / bend)) if bend > 0.0 else 0.0
+    if not spread > 0.0:
+        raise PlanError(f"`{call}`: an exact fit cannot say how much a run scatters: give `noise=`.")
+    if noise is None:
+        return now, spread
+    return dataclasses.replace(now, matrix=now.matrix * (float(noise) / spread) ** 2), float(noise)
 
 
 @plainly
-def _looks(static: Any, free: Any, fixed: Any, known: Any, grid: Any) -> tuple[Any, Any, Any, Any]:
-    """Sensitivities of the runs that are known and of candidates, the decision and its slope."""
-    law, decision, names, logs = static
+def _looks(static: Any, free: Any, fixed: Any, grid: Any) -> tuple[Any, Any, Any]:
+    """Sensitivities of candidates, the decision and its slope."""
+    law, decision, names, logs, on = static
     scale = dict(logs)
     free = {k: free[k] for k in names}  # a pytree's keys come back sorted
 
@@ -293,8 +316,8 @@ def _looks(static: Any, free: Any, fixed: Any, known: Any, grid: Any) -> tuple[A
         return decision(law, {**params, **fixed})
 
     nowhere = jnp.zeros(len(free), jnp.result_type(*free.values()))
-    now, there = (sensitivities(law, free, fixed, inputs, scale) for inputs in (known, grid))
-    return now, there, decided(nowhere), jax.jacfwd(decided)(nowhere)
+    there = sensitivities(law, free, fixed, grid, scale, on)
+    return there, decided(nowhere), jax.jacfwd(decided)(nowhere)
 
 
 @plainly

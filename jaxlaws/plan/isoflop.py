@@ -13,15 +13,16 @@ import numpy as np
 from jaxlaws.errors import PlanError
 from jaxlaws.fitting._plainly import plainly
 from jaxlaws.plan._batches import in_batches
-from jaxlaws.plan._beliefs import LEVEL, believed, refuse_tracers
+from jaxlaws.plan._beliefs import LEVEL, believed, refuse_tracers, told
 from jaxlaws.plan.allocate import Allocation, allocate
-from jaxlaws.plan.budget import Training, as_cost
+from jaxlaws.plan.budget import Training, as_cost, check_affine, priced
 from jaxlaws.runs import read
 from jaxlaws.spec import Law
 
 GAP = 1.08  # budgets of rows of one line lie closer than this to the next
 LINE = 1.3  # and all of them within this factor
-POINTS = 64  # rows of a line that one compiled program holds
+ROWS, SIZES = 4, 3  # a line has at least so many rows, of so many sizes
+POINTS = 64  # rows of a line that one compiled program holds; twice as many, and so on, where a line has more
 
 
 @jax.tree_util.register_dataclass
@@ -55,9 +56,11 @@ class Profiles:
     within the line.
 
     With `runs`, `measured` is the vertex of the parabola through measured losses, `error` its relative standard error.
+    `parabola_loss` and `measured_loss` are the losses at the vertices.
     `exponents` are d ln N / d ln C over all lines: of the law (`law`), of the parabola through the law's losses
     (`parabola`) and of that through measured ones (`measured`), with standard errors in `exponent_errors`. `sizes` and
     `losses` `(lines, points)` are the sizes of a line and the law's losses there, NaN beyond its last; `seen` those measured.
+    `silent` draws have no minimum on some line, and `notes` say which rows belong to no line.
     """
 
     best: Allocation
@@ -68,9 +71,13 @@ class Profiles:
     exponent_errors: Mapping[str, float]
     sizes: np.ndarray
     losses: np.ndarray
+    parabola_loss: np.ndarray
     seen: np.ndarray | None = None
     measured: np.ndarray | None = None
+    measured_loss: np.ndarray | None = None
     error: np.ndarray | None = None
+    silent: int = 0
+    notes: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """What `--json` prints, as plain Python values."""
@@ -85,6 +92,8 @@ class Profiles:
         return document | {
             "exponents": dict(self.exponents),
             "exponent_errors": dict(self.exponent_errors),
+            "silent_bias": self.silent,
+            "notes": [*document["notes"], *self.notes],
             "lines": lines,
         }
 
@@ -93,10 +102,10 @@ class Profiles:
         rows = [head]
         for i, budget in enumerate(self.best.budget):
             span = self.best.intervals.get("N")
-            told = "" if span is None else f" ({span[i, 0]:.3g} to {span[i, 1]:.3g})"
+            ends = "" if span is None else f" ({span[i, 0]:.3g} to {span[i, 1]:.3g})"
             row = [
                 f"{budget:.4g}",
-                f"{self.best.inputs['N'][i]:.4g}{told}",
+                f"{self.best.inputs['N'][i]:.4g}{ends}",
                 f"{self.by_parabola[i]:.4g}" if np.isfinite(self.bias[i]) else "no minimum",
                 f"{100 * self.bias[i]:+.1f} %" if np.isfinite(self.bias[i]) else "",
             ]
@@ -109,13 +118,15 @@ class Profiles:
             rows.append(row)
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-        told = [
+        slopes = [
             f"{name} {value:.4f}" + (f" ± {self.exponent_errors[name]:.4f}" if name in self.exponent_errors else "")
             for name, value in self.exponents.items()
         ]
-        notes = (
-            [f"{self.best.law.label}, cost {self.best.cost}; exponents of N in C: " + ", ".join(told)] if told else []
-        )
+        head = f"{self.best.law.label}, cost {self.best.cost}"
+        notes = [f"{head}; exponents of N in C: " + ", ".join(slopes)] if slopes else [head]
+        notes += told(self.best.draws, self.best.failed, self.best.silent, self.best.level)
+        notes += [f"{self.silent} draws have no minimum on some line: the bias leaves them out"] if self.silent else []
+        notes += self.notes
         return "\n".join([*lines, "", *notes])
 
 
@@ -141,15 +152,17 @@ def isoflop(
     """
     call = "plan.isoflop"
     refuse_tracers(call, budget)
-    belief = believed(source, call)
+    belief = believed(source, call, level)
     law, cost = belief.law, as_cost(cost)
     held = {k: float(v) for k, v in (held or {}).items()}
     if not {"N", "D"} <= set(law.inputs) - set(held) or set(law.inputs) - {"N", "D", *held}:
         raise PlanError(f"`{call}` needs a law in N and D (others held); `{law.name}` has {', '.join(law.inputs)}.")
     if (budget is None) == (runs is None):
         raise PlanError(f"`{call}` takes budgets or runs: give one of them.")
+    check_affine(call, law, cost, {**held, "N": 1e9}, "D")
+    notes: tuple[str, ...] = ()
     if runs is not None:
-        lines = _lines_of(read(runs), cost, held)
+        lines, notes = _lines_of(read(runs), law, cost, held)
         budgets = np.array([np.exp(np.mean(np.log(line["budget"]))) for line in lines])
         best = allocate(source, budgets, cost=cost, held=held, level=level)
     else:
@@ -159,7 +172,7 @@ def isoflop(
             )
         best = allocate(source, budget, cost=cost, held=held, level=level)
         middles = best.inputs["N"] * offset * (best.budget / np.sqrt(best.budget.min() * best.budget.max())) ** drift
-        lines = [_line(C, N, width, points, cost, held) for C, N in zip(best.budget, middles, strict=True)]
+        lines = [_line(C, N, width, points, law, cost, held) for C, N in zip(best.budget, middles, strict=True)]
     with jax.enable_x64(True):
         padded = _padded(lines, held)
         vertices, losses = _vertices(law, belief.params, padded)
@@ -168,14 +181,14 @@ def isoflop(
         inside = (vertices.size >= N[:, :1]) & (vertices.size <= N[:, -1:])
         by_parabola = np.where((vertices.bend > 0) & inside, vertices.size, np.nan)
         bias = by_parabola / best.every["N"] - 1.0
-        measured = error = seen = None
+        measured = measured_loss = error = seen = None
         exponents, errors = {}, {}
         if len(lines) > 1:
             exponents["law"] = _slope(best.budget, best.inputs["N"])[0]
             exponents["parabola"] = _slope(best.budget, by_parabola[:, 0])[0]
         if runs is not None:
             seen = np.where(kept, _column(lines, "loss", kept.shape[1]), np.nan)
-            measured, error = _measured(padded, seen)
+            measured, measured_loss, error = _measured(padded, seen)
             if len(lines) > 2:
                 exponents["measured"], errors["measured"] = _slope(best.budget, measured)
     return Profiles(
@@ -187,9 +200,13 @@ def isoflop(
         exponent_errors=errors,
         sizes=np.where(kept, padded["inputs"]["N"], np.nan),
         losses=np.where(kept, losses[:, 0], np.nan),
+        parabola_loss=np.where(np.isfinite(by_parabola[:, 0]), vertices.loss[:, 0], np.nan),
         seen=seen,
         measured=measured,
+        measured_loss=measured_loss,
         error=error,
+        silent=belief.silent(bias),
+        notes=notes,
     )
 
 
@@ -214,45 +231,65 @@ def _vertices(law: Law, params: Mapping[str, np.ndarray], padded: dict[str, Any]
 
 
 def _line(
-    budget: float, middle: float, width: float, points: int, cost: Any, held: Mapping[str, float]
+    budget: float, middle: float, width: float, points: int, law: Law, cost: Any, held: Mapping[str, float]
 ) -> dict[str, np.ndarray]:
     """Sizes spread evenly in their logarithm around one, and the tokens that the budget leaves for each."""
     N = middle * np.exp(np.linspace(-0.5, 0.5, points) * np.log(width))
-    fixed, whole = (np.asarray(cost({**held, "N": N, "D": d * np.ones_like(N)})) for d in (0.0, 1e15))
+    fixed, whole = (priced("plan.isoflop", law, cost, {**held, "N": N, "D": d * np.ones_like(N)}) for d in (0.0, 1e15))
     D = 1e15 * (budget - fixed) / (whole - fixed)
     kept = D > 0
     return {"N": N[kept], "D": D[kept], "budget": np.full(kept.sum(), budget)}
 
 
-def _lines_of(runs: Any, cost: Any, held: Mapping[str, float]) -> list[dict[str, np.ndarray]]:
-    """Rows of a table by budget, those of one line together."""
+def _lines_of(
+    runs: Any, law: Law, cost: Any, held: Mapping[str, float]
+) -> tuple[list[dict[str, np.ndarray]], tuple[str, ...]]:
+    """Rows of a table by budget, those of one line together, by size; and what is to be said of rows that lie on no line."""
     for name in ("N", "D", "loss"):
         runs.column(name)  # raises, naming the nearest
     runs = runs.checked(["N", "D", "loss"])
     N, D, loss = (runs.column(name) for name in ("N", "D", "loss"))
     named = [name for name in ("budget", "C") if name in runs.frame.columns]
-    budget = runs.frame[named[0]].to_numpy(dtype=np.float64) if named else np.asarray(cost({**held, "N": N, "D": D}))
+    budget = (
+        runs.frame[named[0]].to_numpy(dtype=np.float64)
+        if named
+        else priced("plan.isoflop", law, cost, {**held, "N": N, "D": D})
+    )
     order = np.argsort(budget, kind="stable")
-    budget = budget[order]
-    cuts = np.flatnonzero(budget[1:] > GAP * budget[:-1]) + 1
-    lines = []
+    cuts = np.flatnonzero(budget[order][1:] > GAP * budget[order][:-1]) + 1
+    lines, few, wide = [], 0, 0
     for rows in np.split(order, cuts):
-        own = np.sort(budget[np.isin(order, rows)])
-        if len(rows) >= 4 and own[-1] <= LINE * own[0]:
-            rows = rows[np.argsort(N[rows], kind="stable")][:: -(-len(rows) // POINTS)]
-            lines.append({"N": N[rows], "D": D[rows], "loss": loss[rows], "budget": own})
+        if len(rows) < ROWS or _different(N[rows]) < SIZES:
+            few += len(rows)
+        elif budget[rows].max() > LINE * budget[rows].min():
+            wide += len(rows)
+        else:
+            rows = rows[np.argsort(N[rows], kind="stable")]
+            lines.append({"N": N[rows], "D": D[rows], "loss": loss[rows], "budget": budget[rows]})
     if not lines:
         raise PlanError(
-            f"`plan.isoflop`: {runs.source} has no line of equal compute: no 4 rows whose budgets lie within a factor {LINE:g} "
-            f"and apart from others; give a column `budget`."
+            f"`plan.isoflop`: {runs.source} has no line of equal compute: no {ROWS} rows of {SIZES} sizes whose budgets lie "
+            f"within a factor {LINE:g} and apart from others; give a column `budget`."
         )
-    return lines
+    notes = []
+    if few:
+        notes.append(f"{few} rows are left out: fewer than {ROWS} rows, or {SIZES} sizes, of their budget")
+    if wide:
+        notes.append(f"{wide} rows are left out: their budgets run into each other over more than a factor {LINE:g}")
+    return lines, tuple(notes)
+
+
+def _different(sizes: np.ndarray) -> int:
+    """How many different sizes there are, to a thousandth."""
+    return 1 + int(np.sum(np.diff(np.sort(np.log(sizes))) > 1e-3))
 
 
 def _padded(lines: list[dict[str, np.ndarray]], held: Mapping[str, float]) -> dict[str, Any]:
-    """Lines as arrays `(lines, POINTS)`; padding repeats the last row, with weight 0."""
-    weights = np.stack([(np.arange(POINTS) < len(line["N"])).astype(np.float64) for line in lines])
-    inputs = {name: _column(lines, name, POINTS) for name in ("N", "D")}
+    """Lines as arrays `(lines, points)`; padding repeats the last row, with weight 0."""
+    most = max(len(line["N"]) for line in lines)
+    width = POINTS * 2 ** max(int(np.ceil(np.log2(most / POINTS))), 0)
+    weights = np.stack([(np.arange(width) < len(line["N"])).astype(np.float64) for line in lines])
+    inputs = {name: _column(lines, name, width) for name in ("N", "D")}
     inputs |= {name: np.full_like(weights, value) for name, value in held.items()}
     return {"weights": weights, "inputs": inputs}
 
@@ -261,26 +298,26 @@ def _column(lines: list[dict[str, np.ndarray]], name: str, width: int) -> np.nda
     return np.stack([np.pad(line[name], (0, width - len(line[name])), mode="edge") for line in lines])
 
 
-def _measured(padded: dict[str, Any], seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vertex of the parabola through measured losses of each line, and its relative standard error."""
-    sizes, errors = [], []
+def _measured(padded: dict[str, Any], seen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Vertex of the parabola through measured losses of each line: its size, its loss, and the size's relative standard error."""
+    found = []
     for N, loss in zip(padded["inputs"]["N"], seen, strict=True):
         kept = np.isfinite(loss)
         x, y = np.log(N[kept]), loss[kept]
         columns = np.stack([np.ones_like(x), x - x.mean(), (x - x.mean()) ** 2], axis=1)
-        found = np.linalg.lstsq(columns, y, rcond=None)[0]
-        slope, half = found[1:]
-        rest = y - columns @ found
-        covariance = np.linalg.pinv(columns.T @ columns) * (rest @ rest) / max(len(y) - 3, 1)
+        best = np.linalg.lstsq(columns, y, rcond=None)[0]
+        floor, slope, half = best
         at = -slope / (2.0 * half)
         if half <= 0.0 or not x.min() <= x.mean() + at <= x.max():
-            sizes.append(np.nan)
-            errors.append(np.nan)
+            found.append((np.nan, np.nan, np.nan))
             continue
+        rest = y - columns @ best
+        covariance = np.linalg.inv(columns.T @ columns) * (rest @ rest) / max(len(y) - 3, 1)
         along = np.array([0.0, -1.0 / (2.0 * half), slope / (2.0 * half * half)])
-        sizes.append(np.exp(x.mean() + at))
-        errors.append(np.sqrt(along @ covariance @ along))
-    return np.array(sizes), np.array(errors)
+        error = np.sqrt(along @ covariance @ along)
+        found.append((np.exp(x.mean() + at), floor + 0.5 * slope * at, error))
+    sizes, losses, errors = np.array(found).T
+    return sizes, losses, errors
 
 
 def _slope(budget: np.ndarray, size: np.ndarray) -> tuple[float, float]:

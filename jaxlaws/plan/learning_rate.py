@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlaws.errors import PlanError
+from jaxlaws.errors import PlanError, nearest
 from jaxlaws.fitting import Fit, fit
 from jaxlaws.fitting._plainly import plainly
 from jaxlaws.objectives import huber
 from jaxlaws.plan._basin import basin
 from jaxlaws.plan._batches import in_batches
-from jaxlaws.plan._beliefs import LEVEL, believed, refuse_tracers
+from jaxlaws.plan._beliefs import LEVEL, believed, refuse_tracers, told
 from jaxlaws.runs import read
 from jaxlaws.solvers import lowest
 from jaxlaws.spec import Law, quantity
@@ -91,7 +91,8 @@ def half_widths(curvature: Any, within: Any) -> Any:
 @dataclass(frozen=True, eq=False)
 class Rates:
     """Best rate and batch, arrays `(problems,)`. `lr_flat`, `batch_flat` `(problems, 2)` are the ends of the region in which
-    the loss is higher by at most the share `within`, when the other one follows. `*_interval` come from draws."""
+    the loss is higher by at most the share `within`, when the other one follows. `*_interval` come from draws, `silent` of
+    which have no optimum within `bounds`, where rate and batch were looked for."""
 
     law: Law
     params: Mapping[str, float]
@@ -107,6 +108,10 @@ class Rates:
     batch_interval: np.ndarray | None = None
     level: float = LEVEL
     reach: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    bounds: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=lambda: dict(BOX))
+    draws: int = 0
+    silent: int = 0
+    failed: int = 0
 
     def price(self, lr: Any, batch: Any) -> np.ndarray:
         """Share by which the loss at another rate and batch is above that at the best, `(problems,)`."""
@@ -121,14 +126,21 @@ class Rates:
         return np.expm1(np.asarray(values[0]) - np.asarray(values[1]))
 
     def changed(self, batch: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Best rate at another batch, and the share that this batch costs then: arrays `(problems,)`."""
+        """Best rate at another batch, and the share that this batch costs then: arrays `(problems,)`. Raises `PlanError` where
+        that rate lies on a bound."""
+        call = "Rates.changed"
+        held = np.asarray(batch, dtype=np.float64) + 0 * self.lr
+        if not (np.isfinite(held).all() and (held > 0).all()):
+            raise PlanError(f"`{call}` takes a finite batch above 0, in tokens; got {batch}.")
         problems = {
             "params": _tiled(self.params, len(self.lr)),
-            "inputs": {**self.inputs, "batch": np.asarray(batch, float) + 0 * self.lr},
+            "inputs": {**self.inputs, "batch": held},
+            "box": {k: np.broadcast_to(np.array(v), (len(self.lr), 2)) for k, v in self.bounds.items()},
         }
         with jax.enable_x64(True):
             found = in_batches(lambda part: _best(self.law, part), problems)
-        return found.lr, self.price(found.lr, batch)
+        _ranked(call, self.law, {"lr": found.lr}, self.bounds, set())
+        return found.lr, self.price(found.lr, held)
 
     def summary(self) -> dict[str, Any]:
         """What `--json` prints, as plain Python values."""
@@ -146,6 +158,9 @@ class Rates:
             "params": dict(self.params),
             "within": self.within,
             "level": self.level,
+            "draws": self.draws,
+            "silent": self.silent,
+            "failed": self.failed,
             "rates": rows,
         }
 
@@ -170,16 +185,21 @@ class Rates:
                 [*inputs, f"{self.lr[i]:.3g}{spans['lr']}", flat[0], f"{self.batch[i]:.4g}{spans['batch']}", flat[1]]
             )
         far = [f"{k} is {float(np.max(v)):.3g} x the largest fitted" for k, v in self.reach.items() if np.max(v) > 1.0]
-        return "\n".join([*_aligned(rows), *(["", "extrapolates: " + ", ".join(far)] if far else [])])
+        notes = told(self.draws, self.failed, self.silent, self.level)
+        notes += ["extrapolates: " + ", ".join(far)] if far else []
+        return "\n".join([*_aligned(rows), *(["", *notes] if notes else [])])
 
 
-def surface(runs: Any, *, near: float = NEAR, starts: int = 16, seed: int = 0) -> Fit:
+def surface(
+    runs: Any, *, near: float = NEAR, fix: Mapping[str, float] | None = None, starts: int = 16, seed: int = 0
+) -> Fit:
     """Loss surface over rate and batch fitted to sweeps: a basin around a best pair that is a power law in N and D. A host
     function.
 
     `runs` has N, D, lr, batch (tokens a step) and the final loss; the runs of one N and D are a cell. Only rows whose loss is
     within the share `near` of their cell's lowest count, so that neither diverged runs nor the cliff beyond the best rate
-    bend the basin; each cell has a floor of its own, so that no law of size and data has to hold. Raises `PlanError`.
+    bend the basin; each cell has a floor of its own, so that no law of size and data has to hold. `fix` holds parameters of
+    the basin, such as `{"delta": 0.0, "epsilon": 0.0}` where N and D grew together. Raises `PlanError`.
     """
     call = "plan.surface"
     refuse_tracers(call, near)
@@ -204,6 +224,16 @@ def surface(runs: Any, *, near: float = NEAR, starts: int = 16, seed: int = 0) -
     for name, exponents in (("N", ("gamma", "nu")), ("D", ("delta", "epsilon"))):
         if frame.loc[kept, name].nunique() == 1:
             still |= dict.fromkeys(exponents, 0.0)
+    still = {**still, **{k: float(v) for k, v in (fix or {}).items()}}
+    moves = np.linalg.matrix_rank(_centred(np.log(frame.loc[kept, ["N", "D"]].drop_duplicates().to_numpy())), tol=0.05)
+    for move in (("gamma", "delta"), ("nu", "epsilon")):
+        loose = [name for name in move if name not in still]
+        if len(loose) > moves:
+            raise PlanError(
+                f"`{call}`: the cells of {table.source} lie on one line, D as a power of N: whether size or data moves the best "
+                'pair cannot be told; add cells of another D/N, or hold it by `fix={"delta": 0.0, "epsilon": 0.0}` and plan '
+                "along that line only."
+            )
     chosen = dataclasses.replace(table, frame=frame[kept].assign(cell=cell[kept]))
     found = fit(basin, chosen, objective=huber(3e-4), starts=starts, fix=still, seed=seed)
     assert isinstance(found, Fit)
@@ -226,7 +256,7 @@ def learning_rate(
     """
     call = "plan.learning_rate"
     refuse_tracers(call, inputs, bounds)
-    belief = believed(source, call)
+    belief = believed(source, call, level)
     law = belief.law
     if law.is_curve or not {"lr", "batch"} <= set(law.inputs):
         raise PlanError(
@@ -241,7 +271,7 @@ def learning_rate(
         )
     if not within > 0.0:
         raise PlanError(f"`{call}(within=...)` must be above 0; got {within}.")
-    box = {**BOX, **{k: (float(v[0]), float(v[1])) for k, v in (bounds or {}).items()}}
+    box = {**BOX, **_checked(call, bounds or {})}
     arrays = np.broadcast_arrays(*[np.atleast_1d(np.asarray(v, dtype=np.float64)) for v in inputs.values()])
     if any(not (np.isfinite(a).all() and (a > 0).all()) for a in arrays):
         raise PlanError(f"`{call}`: {', '.join(inputs)} must be finite numbers above 0.")
@@ -262,7 +292,9 @@ def learning_rate(
     free = [n for n in ("lr", "batch") if n not in inputs]
     alone = np.sqrt(2.0 * np.log1p(within) / np.diagonal(curvature, axis1=1, axis2=2))
     widths = widths if len(free) == 2 else np.where(np.isin(["lr", "batch"], free)[None, :], alone, 0.0)
-    spans = {n: belief.interval(getattr(found, n), level) for n in free} if belief.draws else {}
+    # A draw without a minimum inside has no optimum: the bound that stopped its search is none.
+    answers = {n: np.where(_inside(getattr(found, n), box[n]), getattr(found, n), np.nan) for n in free}
+    spans = {n: belief.interval(v, level) for n, v in answers.items()} if belief.draws else {}
     return Rates(
         law=law,
         params=belief.centre,
@@ -277,8 +309,28 @@ def learning_rate(
         lr_interval=spans.get("lr"),
         batch_interval=spans.get("batch"),
         level=level,
-        reach={k: v / belief.largest[k] for k, v in flat.items() if belief.largest.get(k)},
+        reach={
+            k: v / belief.largest[k] for k, v in {**flat, "lr": lr, "batch": batch}.items() if belief.largest.get(k)
+        },
+        bounds=box,
+        draws=belief.draws,
+        silent=belief.silent(*answers.values()),
+        failed=belief.failed,
     )
+
+
+def _checked(call: str, bounds: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    for name, pair in bounds.items():
+        if name not in BOX:
+            raise PlanError(f"`{call}(bounds=...)`: {nearest(name, BOX, what='choice')}")
+        ends = np.asarray(pair, dtype=np.float64)
+        if ends.shape != (2,) or not (np.isfinite(ends).all() and 0.0 < ends[0] < ends[1]):
+            raise PlanError(f"`{call}(bounds=...)`: {name} needs two numbers 0 < low < high; got {pair}.")
+    return {name: (float(pair[0]), float(pair[1])) for name, pair in bounds.items()}
+
+
+def _inside(values: np.ndarray, pair: tuple[float, float]) -> np.ndarray:
+    return (values > pair[0] * (1 + 1e-9)) & (values < pair[1] * (1 - 1e-9))
 
 
 @dataclass(frozen=True, eq=False)
@@ -354,13 +406,16 @@ def _ranked(
     call: str, law: Law, chosen: Mapping[str, np.ndarray], box: Mapping[str, tuple[float, float]], held: set[str]
 ) -> None:
     for name, values in chosen.items():
-        low, high = box[name]
-        stuck = (values <= low * (1 + 1e-9)) | (values >= high * (1 - 1e-9))
+        stuck = ~_inside(values, box[name])
         if name not in held and stuck.any():
             raise PlanError(
                 f"`{call}`: under `{law.name}` the best {name} lies on the bound {values[stuck][0]:.3g}: it improves without end "
                 "there, and cannot rank what it never saw."
             )
+
+
+def _centred(rows: np.ndarray) -> np.ndarray:
+    return rows - rows.mean(axis=0)
 
 
 def _tiled(params: Mapping[str, float], count: int) -> dict[str, np.ndarray]:

@@ -13,9 +13,9 @@ import numpy as np
 from jaxlaws.errors import PlanError
 from jaxlaws.fitting._plainly import plainly
 from jaxlaws.plan._batches import in_batches
-from jaxlaws.plan._beliefs import LEVEL, believed, refuse_tracers
+from jaxlaws.plan._beliefs import LEVEL, believed, refuse_tracers, told
 from jaxlaws.plan.allocate import Allocation, Optimum, allocate
-from jaxlaws.plan.budget import Training, as_cost
+from jaxlaws.plan.budget import Lifetime, Training, as_cost
 from jaxlaws.solvers import bracketed_root
 from jaxlaws.spec import Law
 
@@ -42,9 +42,10 @@ def price(law: Law, params: Mapping[str, Any], best: Optimum, factor: Any, *, co
 
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """Price of other sizes than the best, arrays `(factors,)`: `N`, `D`, `price` (training cost over that of the best), and
-    `serve`, the tokens served from which on a smaller model has cost less in all. NaN where the loss is out of reach.
-    `intervals` `(factors, 2)` of the price come from draws."""
+    """Price of other sizes than the best, arrays `(factors,)`: `N`, `D`, `price` (cost over that of the best, of training, and
+    of serving where the cost has it), and `serve`, the tokens served from which on a smaller model has cost less in all,
+    training included. NaN where the loss is out of reach. `intervals` `(factors, 2)` of the price come from draws, `silent`
+    of which have none at some size."""
 
     best: Allocation
     factors: np.ndarray
@@ -53,6 +54,7 @@ class Prices:
     price: np.ndarray
     serve: np.ndarray
     intervals: np.ndarray | None = None
+    silent: int = 0
 
     def summary(self) -> dict[str, Any]:
         """What `--json` prints, as plain Python values."""
@@ -62,24 +64,25 @@ class Prices:
             row |= {"price": self.price[i], "serve": self.serve[i]}
             row = {k: float(v) for k, v in row.items()}
             rows.append(row | ({} if self.intervals is None else {"interval": self.intervals[i].tolist()}))
-        return {"best": self.best.summary(), "prices": rows}
+        return {"best": self.best.summary(), "silent": self.silent, "prices": rows}
 
     def __str__(self) -> str:
-        rows = [["size", "N", "D", "D/N", "training costs", "pays after serving"]]
+        rows = [["size", "N", "D", "D/N", "costs", "pays after serving"]]
         for i, factor in enumerate(self.factors):
             span = "" if self.intervals is None else " ({:.3g} to {:.3g})".format(*self.intervals[i])
             reached = np.isfinite(self.price[i])
-            told = f"{self.price[i]:.3f} x{span}" if reached else "out of reach"
+            price = f"{self.price[i]:.3f} x{span}" if reached else "out of reach"
             serve = f"{self.serve[i]:.3g} tokens" if np.isfinite(self.serve[i]) else ""
             ratio = f"{self.D[i] / self.N[i]:.4g}" if reached else ""
             rows.append(
-                [f"{factor:g} x", f"{self.N[i]:.4g}", f"{self.D[i]:.4g}" if reached else "", ratio, told, serve]
+                [f"{factor:g} x", f"{self.N[i]:.4g}", f"{self.D[i]:.4g}" if reached else "", ratio, price, serve]
             )
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         best, symbol = self.best, self.best.law.output.symbol
-        told = f"{best.law.label}: all reach a {symbol} of {best.loss[0]:.5g}, the best for {best.budget[0]:.4g} FLOP"
-        return "\n".join([*lines, "", told])
+        head = f"{best.law.label}: all reach a {symbol} of {best.loss[0]:.5g}, the best for {best.budget[0]:.4g} FLOP"
+        notes = [f"cost: {best.cost}", *told(best.draws, best.failed, self.silent, best.level), *best.notes]
+        return "\n".join([*lines, "", head, *notes])
 
 
 def overtraining(
@@ -94,11 +97,12 @@ def overtraining(
 ) -> Prices:
     """What models of other sizes cost that reach the loss which is best for a budget. A host function.
 
-    `factors` multiply the best size. `serving` FLOP are spent on each parameter and token served. Raises `PlanError`.
+    `factors` multiply the best size. `serving` FLOP are spent on each parameter and token served; a `budget.Lifetime` cost
+    says that itself, and its tokens are part of the prices. Raises `PlanError`.
     """
     call = "plan.overtraining"
     refuse_tracers(call, budget, factors)
-    belief = believed(source, call)
+    belief = believed(source, call, level)
     law, cost = belief.law, as_cost(cost)
     sizes = np.atleast_1d(np.asarray(factors, dtype=np.float64)).ravel()
     if len(sizes) == 0 or not (np.isfinite(sizes).all() and (sizes > 0).all()):
@@ -118,10 +122,14 @@ def overtraining(
         ours = jax.tree.map(np.float64, cost)
         found = in_batches(lambda part: _prices(law, ours, part), problems)
         found, own = jax.tree.map(lambda leaf: leaf.reshape(count, draws), found)
-    ratio = found.budget / own
-    saved = serving * (found.inputs["N"][:, 0] / sizes - found.inputs["N"][:, 0])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        serve = np.where(saved > 0, (found.budget[:, 0] - own[:, 0]) / saved, np.nan)
+        ratio = found.budget / own
+        # Serving is counted from the first token on: of a lifetime's cost only the training is spent before.
+        spent = cost.training if isinstance(cost, Lifetime) else cost
+        each = cost.price * cost.flop if isinstance(cost, Lifetime) else serving
+        mine, other = ({k: v[:, 0] for k, v in one.items()} for one in (found.inputs, _best_of(problems, count, draws)))
+        saved = each * (other["N"] - mine["N"])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            serve = np.where(saved > 0, np.asarray(spent(mine) - spent(other)) / saved, np.nan)
     return Prices(
         best=best,
         factors=sizes,
@@ -130,7 +138,12 @@ def overtraining(
         price=ratio[:, 0],
         serve=serve,
         intervals=belief.interval(ratio, level) if belief.draws else None,
+        silent=belief.silent(ratio),
     )
+
+
+def _best_of(problems: dict[str, Any], count: int, draws: int) -> dict[str, np.ndarray]:
+    return {k: v.reshape(count, draws) for k, v in problems["inputs"].items()}
 
 
 @plainly

@@ -15,9 +15,9 @@ from jaxlaws.plan import _corners, _exact
 from jaxlaws.plan._beliefs import Belief, believed, refuse_tracers
 from jaxlaws.plan._constraints import Constraints, check
 from jaxlaws.plan._families import DECAYS, EXPONENT, FAMILIES, HOLD, LOWEST_EXP, Member, best_members, built
-from jaxlaws.plan._rates import Problem, grid_of, optimal
+from jaxlaws.plan._rates import Problem, grid_of, optimal, predicted
 from jaxlaws.plan._schedule_plan import SchedulePlan
-from jaxlaws.schedules import Schedule, constant, join, knots, parse, warmup
+from jaxlaws.schedules import Schedule, knots, parse, warmup
 from jaxlaws.solvers import Limits
 
 Risk = Literal["center", "mean", "worst"]
@@ -94,8 +94,10 @@ def schedule(
         task = _Task(beliefs[i], limits, wanted, risk, knots, dict(inputs or {}), _largest_peak(sources[i]))
         tasks.append(_checked(task, max_slope, family, decay))
     with jax.enable_x64(True):
-        for belief in {id(t.belief): t for t in tasks}.values():
-            _refuse(belief, floor)
+        for task in tasks:
+            _refuse_peaks(task)
+        if floor is None and end is None:
+            _refuse_idling(tasks)
         plans = _free(tasks) if family is None else [_of_family(task, family, decay) for task in tasks]
     return plans if many else plans[0]
 
@@ -170,46 +172,69 @@ def _checked(task: _Task, max_slope: float | None, family: Any, decay: str | Non
     return replace(task, limits=c, path={int(s): float(w) for s, w in sorted(task.path.items()) if w > 0})
 
 
-def _refuse(task: _Task, floor: float | None) -> None:
-    """Raises `PlanError` where the law would only be taken advantage of."""
+def _refuse_peaks(task: _Task) -> None:
+    """Raises `PlanError` where a peak is to be chosen by a law under which a higher one is always better."""
     law, c = task.belief.law, task.limits
-    centre = {k: v[:1] for k, v in task.belief.params.items()}
-
-    def loss(schedules: Sequence[Schedule], totals: Sequence[int]) -> np.ndarray:
-        params = {k: np.broadcast_to(v, (len(schedules), 1)) for k, v in centre.items()}
-        limits = [replace(c, total=t, ramp="linear") for t in totals]
-        return _exact.weighted(law, params, schedules, limits, [{t: 1.0} for t in totals], task.inputs)[:, 0]
-
-    if c.lowest_peak is not None:
-        ladder = c.peak * 10.0 ** np.arange(4)
-        hold = c.total - max((c.total - c.warmup) // 5, 1)
-        more = {"warmup": c.warmup, "hold": hold, "total": c.total}
-        found = loss(
-            [parse(f"wsd(peak={p!r}, end={0.01 * p!r}, {_said(more)})") for p in ladder.tolist()], [c.total] * 4
+    if c.lowest_peak is None:
+        return
+    ladder = c.peak * 10.0 ** np.arange(4)
+    hold = c.total - max((c.total - c.warmup) // 5, 1)
+    more = {"warmup": c.warmup, "hold": hold, "total": c.total}
+    some = [parse(f"wsd(peak={p!r}, end={0.01 * p!r}, {_said(more)})") for p in ladder.tolist()]
+    params = {k: np.broadcast_to(v[:1], (len(some), 1)) for k, v in task.belief.params.items()}
+    linear = replace(c, ramp="linear")
+    found = _exact.weighted(law, params, some, [linear] * 4, [{c.total: 1.0}] * 4, task.inputs)[:, 0]
+    if not (np.diff(found) > 0).any():
+        raise PlanError(
+            f"`schedule(lowest_peak=...)`: `{law.name}` predicts ever lower losses as rates grow (at {ladder[-1]:g} still), "
+            "so it cannot choose a peak; fix the peak, or fit a law that knows too high a rate."
         )
-        if not (np.diff(found) > 0).any():
-            raise PlanError(
-                f"`schedule(lowest_peak=...)`: `{law.name}` predicts ever lower losses as rates grow (at {ladder[-1]:g} still), "
-                "so it cannot choose a peak; fix the peak, or fit a law that knows too high a rate."
+
+
+def _refuse_idling(tasks: list[_Task]) -> None:
+    """Raises `PlanError` where steps at rate 0 lower the loss: an optimum would be made of them."""
+    groups: dict[Any, list[_Task]] = {}
+    for task in tasks:
+        groups.setdefault((task.belief.law, tuple(task.inputs)), []).append(task)
+    for (law, _), members in groups.items():
+        for begin in range(0, len(members), BATCH):
+            some = members[begin : begin + BATCH]
+            problems = [_idling(task, longer=longer) for task in some for longer in (False, True)]
+            size = 2 if len(tasks) == 1 else 2 * BATCH
+            stacked = jax.tree.map(
+                lambda *leaves: np.stack(leaves), *problems, *[problems[-1]] * (size - len(problems))
             )
-    if floor is None and c.end is None:
-        first = c.warmup + max((c.total - c.warmup) // 2, 1)
-        idle = join([_held(c), constant(0.0)], at=[first])
-        found = loss([idle, idle], [c.total, c.total + max(c.total // 10, 10)])
-        if found[1] < found[0] - 1e-9 * abs(found[0]):
-            raise PlanError(
-                f"`schedule`: `{law.name}` still lowers the loss in steps at rate 0, so its best schedules end in idle ones; "
-                "give `floor=` a rate above 0, or `floor=0.0` if you mean it."
-            )
+            found = np.asarray(predicted(law, stacked))[: len(problems)].reshape(-1, 2)
+            if (found[:, 1] < found[:, 0] - 1e-9 * np.abs(found[:, 0])).any():
+                raise PlanError(
+                    f"`schedule`: `{law.name}` still lowers the loss in steps at rate 0, so its best schedules end in idle "
+                    "ones; give `floor=` a rate above 0, or `floor=0.0` if you mean it."
+                )
+
+
+def _idling(task: _Task, *, longer: bool) -> Problem:
+    """A run at the peak for half its steps and then at rate 0, to the end or a tenth `longer`."""
+    c = task.limits
+    first = c.warmup + max((c.total - c.warmup) // 2, 1)
+    end = max(c.total, first + 1)
+    end = end + max(c.total // 10, 10) if longer else end
+    steps = np.array([c.warmup, first, first + 1, end])
+    corners = np.concatenate([[0, c.top], steps]).astype(np.float64)
+    return Problem(
+        params={k: v[:1] for k, v in task.belief.params.items()},
+        inputs={k: np.float64(v) for k, v in task.inputs.items()},
+        grid=grid_of(corners, at={end: 1.0}, split=16),
+        scale=np.float64(c.peak),
+        first=np.float64(c.start / c.peak if c.warmup else -1.0),
+        start=np.array([1.0, 1.0, 0.0, 0.0]),
+        limits=Limits(np.zeros(4), np.ones(4), np.ones(3), np.ones(3), np.ones(4, bool)),
+        barrier=np.float64(0.0),
+        sharpness=np.float64(0.0),
+    )
 
 
 def _said(args: Mapping[str, Any]) -> str:
     return ", ".join(f"{k}={v}" for k, v in args.items())
-
-
-def _held(c: Constraints) -> Schedule:
-    flat = constant(c.peak)
-    return warmup(flat, steps=c.warmup, start=c.start) if c.warmup else flat
 
 
 def _largest_peak(source: Any) -> tuple[float, float] | None:
@@ -278,7 +303,9 @@ def _free(tasks: list[_Task]) -> list[SchedulePlan]:
     groups: dict[Any, list[int]] = {}
     for i, task in enumerate(tasks):
         draws = len(next(iter(task.draws.values()), ()))
-        groups.setdefault((task.belief.law, task.count, len(task.path), tuple(task.inputs), draws), []).append(i)
+        before = sum(step < task.limits.total for step in task.path)  # each takes edges of its own
+        shape = (task.belief.law, task.count, len(task.path), before, tuple(task.inputs), draws)
+        groups.setdefault(shape, []).append(i)
     out: dict[int, SchedulePlan] = {}
     for members in groups.values():
         size = 1 if len(members) == 1 else BATCH
@@ -374,9 +401,11 @@ def _problem(task: _Task, steps: np.ndarray, guess: np.ndarray, round_: int) -> 
 def _path(task: _Task, steps: np.ndarray, x: np.ndarray, close: float) -> Schedule:
     """Schedule through the corners, on the limits of which it is `close`, without corners that a straight line goes through."""
     c = task.limits
-    low, high = c.floor / c.peak, 1.0
+    lowest = max(c.floor, c.end) if c.monotone and c.end is not None else c.floor
+    low, high = lowest / c.peak, 1.0
     x = np.where(x - low < close, low, np.where(high - x < close, high, x))
     rates = (np.minimum.accumulate(x) if c.monotone else x) * c.peak
+    rates[-1] = rates[-1] if c.end is None else c.end
     keep = [0]
     for i in range(1, len(steps) - 1):
         here = slice(keep[-1], i + 2)

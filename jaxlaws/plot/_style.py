@@ -84,9 +84,18 @@ def number_format(low: float, high: float) -> str:
     return "replace(format(datum.value, '~e'), '+', '')"
 
 
+def drawable(values: np.ndarray) -> np.ndarray:
+    """Those that have a place on a log axis."""
+    return values[np.isfinite(values) & (values > 0)]
+
+
 def log_axis(alt: Any, field: str, values: np.ndarray, title: str, *, channel: str, show: bool = True) -> Any:
-    """Log axis over `values` with a little room at both ends."""
-    low, high = float(np.min(values)), float(np.max(values))
+    """Log axis over `values`, those that have a place on it, with a little room at both ends. Raises a sentence where none
+    has."""
+    shown_ones = drawable(np.asarray(values, dtype=np.float64))
+    if not len(shown_ones):
+        raise JaxlawsError(f"there is nothing to draw: no {title} is a finite number above 0.")
+    low, high = float(np.min(shown_ones)), float(np.max(shown_ones))
     room = (high / low) ** 0.03 if high > low else 1.1
     domain = [low / room, high * room]
     marks = ticks(*domain)

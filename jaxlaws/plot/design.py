@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxlaws.errors import JaxlawsError
 from jaxlaws.plan import Design
 from jaxlaws.plot._style import PALETTE, WIDTH, dressed, log_axis, ready
 
@@ -18,6 +19,8 @@ def design_chart(design: Design) -> alt.Chart:
     ready()
     import altair as alt
 
+    if not len(design.index):
+        raise JaxlawsError("there is nothing to draw: the design has no runs.")
     spent = np.cumsum(design.cost)
     rows = [{"spent": float(c), "sd": 100.0 * float(s)} for c, s in zip(spent, design.sd_after, strict=True)]
     shade = alt.value(PALETTE[0])

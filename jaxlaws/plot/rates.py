@@ -24,11 +24,8 @@ def basin_chart(rates: Rates) -> alt.Chart:
     for i in range(len(rates.lr)):
         at = ", ".join(f"{k} = {v[i]:.3g}" for k, v in rates.inputs.items())
         best.append({"lr": float(rates.lr[i]), "batch": float(rates.batch[i]), "at": at})
-        values, vectors = np.linalg.eigh(rates.curvature[i])
         for share in SHARES:
-            angle = np.linspace(0.0, 2.0 * np.pi, 120)
-            circle = np.stack([np.cos(angle), np.sin(angle)]) * np.sqrt(2.0 * np.log1p(share) / values)[:, None]
-            x, y = vectors @ circle
+            x, y = _around(rates.curvature[i], share, rates.held)
             lr, batch = rates.lr[i] * np.exp(x), rates.batch[i] * np.exp(y)
             rows += [
                 {"lr": a, "batch": b, "share": f"{100 * share:g} %", "at": at, "order": j, "line": f"{i} {share}"}
@@ -43,13 +40,33 @@ def basin_chart(rates: Rates) -> alt.Chart:
         scale=alt.Scale(range=[1.0, 0.8, 0.65, 0.5, 0.35]),
         legend=alt.Legend(title="above the lowest loss"),
     )
-    lines = alt.Chart(alt.Data(values=rows)).mark_line(strokeWidth=1.8)
+    # One of the two held: the ends of a line are marked, which shares would otherwise hide behind each other.
+    lines = alt.Chart(alt.Data(values=rows)).mark_line(
+        strokeWidth=1.8, point={"shape": "stroke"} if rates.held else False
+    )
     drawn = lines.encode(x=x, y=y, color=colour, opacity=opacity, detail="line:N", order="order:Q")
     points = alt.Chart(alt.Data(values=best)).mark_point(size=80, filled=True).encode(x=x, y=y, color=colour)
     chart = alt.layer(drawn, points).properties(width=WIDTH, height=420)
-    return dressed(
-        chart, f"{rates.law.label}: best rate and batch", ["lines of equal loss, from the curvature at the best pair"]
+    what = (
+        f"{' and '.join(rates.held)} held: marks where the loss is higher by a share"
+        if rates.held
+        else "lines of equal loss"
     )
+    return dressed(chart, f"{rates.law.label}: best rate and batch", [f"{what}, from the curvature at the best pair"])
+
+
+def _around(curvature: np.ndarray, share: float, held: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of rate and batch, over the best pair, where the loss is higher by a share: around it, or both ways along the
+    one that is free."""
+    reach = 2.0 * np.log1p(share)
+    if held:
+        free = 1 if held == ("lr",) else 0
+        ends = np.array([-1.0, 1.0]) * np.sqrt(reach / curvature[free, free])
+        return (ends, np.zeros(2)) if free == 0 else (np.zeros(2), ends)
+    values, vectors = np.linalg.eigh(curvature)
+    angle = np.linspace(0.0, 2.0 * np.pi, 120)
+    x, y = vectors @ (np.stack([np.cos(angle), np.sin(angle)]) * np.sqrt(reach / values)[:, None])
+    return x, y
 
 
 def batch_chart(batches: Batches) -> alt.Chart:

@@ -81,4 +81,5 @@ def _notes(plan: SchedulePlan) -> list[str]:
     what = (
         "predicted final loss" if plan.path == {plan.constraints.total: 1.0} else f"weighted loss up to step {last:.0f}"
     )
-    return [f"{what} {plan.loss:.4f}: {better}", *plan.notes]
+    view = f"the axis of the loss is that of the last {100 * (1 - VIEW):g} % of the steps: higher losses before are out of view"
+    return [f"{what} {plan.loss:.4f}: {better}", view, *plan.notes]

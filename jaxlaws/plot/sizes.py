@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxlaws.plan import Allocation, Prices, Profiles
-from jaxlaws.plot._style import PALETTE, WIDTH, dressed, log_axis, name_of, number_format, ready, ticks
+from jaxlaws.plot._style import PALETTE, WIDTH, drawable, dressed, log_axis, name_of, number_format, ready, ticks
 
 if TYPE_CHECKING:
     import altair as alt
@@ -41,9 +41,11 @@ def _allocation(plan: Allocation) -> alt.Chart:
 def _against_budget(alt: Any, plan: Allocation, values: np.ndarray, name: str, title: str, colour: int) -> Any:
     span = plan.intervals.get(name)
     ends = np.stack([values, values], axis=1) if span is None else span
+    ends = np.where(np.isfinite(ends) & (ends > 0.0), ends, values[:, None])  # an end without a place on the axis
     rows = [
         {"budget": float(b), "value": float(v), "low": float(low), "high": float(high)}
         for b, v, (low, high) in zip(plan.budget, values, ends, strict=True)
+        if np.isfinite(v) and v > 0.0
     ]
     last = name == plan.law.output.symbol
     x = log_axis(alt, "budget", plan.budget, _FLOP, channel="x", show=last)
@@ -76,11 +78,16 @@ def _profiles(plan: Profiles) -> alt.Chart:
                 {"N": n, "loss": y, "budget": budget}
                 for n, y in zip(plan.sizes[i][kept].tolist(), plan.seen[i][kept].tolist(), strict=True)
             ]
-        at = {"by law": plan.best.inputs["N"][i], "by parabola": plan.by_parabola[i]}
-        at |= {} if plan.measured is None else {"measured": plan.measured[i]}
-        low = float(plan.best.loss[i])
+        at = {
+            "by law": (plan.best.inputs["N"][i], plan.best.loss[i]),
+            "by parabola": (plan.by_parabola[i], plan.parabola_loss[i]),
+        }
+        if plan.measured is not None and plan.measured_loss is not None:
+            at["measured"] = (plan.measured[i], plan.measured_loss[i])
         best += [
-            {"N": float(n), "loss": low, "budget": budget, "optimum": kind} for kind, n in at.items() if np.isfinite(n)
+            {"N": float(n), "loss": float(y), "budget": budget, "optimum": kind}
+            for kind, (n, y) in at.items()
+            if np.isfinite([n, y]).all()
         ]
     every = lines + points + best
     x = log_axis(alt, "N", np.array([row["N"] for row in every]), name_of(plan.best.law.inputs["N"]), channel="x")
@@ -107,7 +114,7 @@ def _profiles(plan: Profiles) -> alt.Chart:
         alt.Chart(alt.Data(values=best)).mark_point(size=90, filled=True).encode(x=x, y=y, color=colour, shape=shapes)
     )
     told = ", ".join(f"{name} {value:.3f}" for name, value in plan.exponents.items())
-    notes = [*_notes(plan.best), *([f"exponents of N in C: {told}"] if told else [])]
+    notes = [*_notes(plan.best), *([f"exponents of N in C: {told}"] if told else []), *plan.notes]
     notes.append("points: measured losses, lines: the law at their sizes" if points else "lines: the law")
     chart = alt.layer(*marks).properties(width=WIDTH, height=420)
     return dressed(chart, f"{plan.best.law.label}: lines of equal compute", notes)
@@ -118,15 +125,14 @@ def _prices(plan: Prices) -> alt.Chart:
 
     kept = np.isfinite(plan.price)
     spans = np.stack([plan.price, plan.price], axis=1) if plan.intervals is None else plan.intervals
+    spans = np.where(np.isfinite(spans) & (spans > 0.0), spans, plan.price[:, None])
     rows = [
         {"factor": float(f), "price": float(p), "low": float(a), "high": float(b)}
         for f, p, (a, b) in zip(plan.factors[kept], plan.price[kept], spans[kept], strict=True)
     ]
-    title = "training cost over that of the best"
+    title = "cost over that of the best"
     x = log_axis(alt, "factor", plan.factors, "size over that of the best model", channel="x")
-    y = log_axis(
-        alt, "price", np.r_[plan.price[kept], spans[kept].ravel()], "training cost over that of the best", channel="y"
-    )
+    y = log_axis(alt, "price", np.r_[plan.price[kept], spans[kept].ravel()], title, channel="y")
     ends_axis = log_axis(alt, "low", np.r_[plan.price[kept], spans[kept].ravel()], title, channel="y")
     base = alt.Chart(alt.Data(values=rows)).encode(x=x)
     shade = alt.value(PALETTE[0])
@@ -146,5 +152,11 @@ def _prices(plan: Prices) -> alt.Chart:
 
 
 def _notes(plan: Allocation) -> list[str]:
-    notes = [f"cost: {plan.cost}"]
-    return notes + ([f"bars: {100 * plan.level:g} % intervals of {plan.draws} draws"] if plan.draws else [])
+    notes = [f"cost: {plan.cost}", *plan.notes]
+    if plan.draws:
+        less = f", {plan.silent} of them without an answer to some budget" if plan.silent else ""
+        notes.append(f"bars: {100 * plan.level:g} % intervals of {plan.draws} draws{less}")
+        ends = np.concatenate([span.ravel() for span in plan.intervals.values()])
+        lost = ends.size - len(drawable(ends))
+        notes += [f"{lost} ends of bars are left out: not above 0"] if lost else []
+    return notes

@@ -7,6 +7,7 @@
 | many starts, most of them hopeless                 | `race(..., rungs=[Rung(...), ...])`    |
 | one unknown in one equation                        | `bracketed_root`                       |
 | a path: values and their changes within limits     | `minimise_path(f, start, Limits(...))` |
+| how that minimum follows what it depends on        | `followed(f, found, Limits(...))`      |
 | any smooth function of a few numbers in a box      | `lowest`                               |
 
 Solvers know no laws: they see a residual function and starts. Coordinates stay in a box; one on its bound is exactly
@@ -26,7 +27,7 @@ from jaxlaws.solvers.levenberg_marquardt import (
     levenberg_marquardt,
 )
 from jaxlaws.solvers.newton import Lowest, lowest
-from jaxlaws.solvers.path import Found, Limits, minimise_path, minimise_paths
+from jaxlaws.solvers.path import Found, Limits, followed, minimise_path, minimise_paths
 from jaxlaws.solvers.race import Race, Rung, Solver, race
 from jaxlaws.solvers.root import bracketed_root
 from jaxlaws.solvers.status import Status
@@ -49,6 +50,7 @@ __all__ = [
     "descent",
     "evaluate",
     "evaluate_many",
+    "followed",
     "frozen",
     "levenberg_marquardt",
     "lowest",

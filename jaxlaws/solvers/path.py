@@ -40,6 +40,7 @@ class Found:
 
     `residual` is the largest entry of the gradient of the Lagrangian, `gap` the sum of multiplier x slack: to first
     order, and for convex functions exactly, no feasible path is lower by more than `gap` and residual x distance.
+    `multipliers` are those of `low`, `high`, `fall` and `rise`, one after another.
     """
 
     x: Float[Array, " points"]
@@ -47,6 +48,7 @@ class Found:
     residual: Float[Array, ""]
     gap: Float[Array, ""]
     trips: Any
+    multipliers: Any
 
 
 @jax.tree_util.register_dataclass
@@ -111,6 +113,25 @@ def minimise_paths(
     return jax.vmap(_found)(end, limits)
 
 
+def followed(f: Callable[[Any], Any], found: Found, limits: Limits) -> Any:
+    """The minimum `found.x`, `(points,)`, as a function of whatever `f` and `limits` close over: its value, and the exact first
+    derivative, by the conditions that hold at a minimum. Limits that are reached move it along, others do not.
+    """
+    found, still = jax.lax.stop_gradient((found, limits))
+    bound, live = _bounds(still)
+    free = still.free
+    slack = _slack(found.x, bound, live)
+    weight = jnp.where(live, found.multipliers / slack, 0.0)
+    both = free[:, None] & free[None, :]
+    eye = jnp.eye(len(found.x), dtype=found.x.dtype)
+    slope = jax.grad(f)
+    matrix = jnp.where(both, jax.lax.stop_gradient(jax.jacfwd(slope)(found.x)) + _normal(weight), eye)
+    moved = jnp.where(live, _bounds(limits)[0] - bound, 0.0)
+    off = slope(found.x) + _backward(found.multipliers - weight * moved)
+    # Next to the minimum this step is rounding, but its derivative is that of the minimum.
+    return found.x - jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(matrix), True), jnp.where(free, off, 0.0))
+
+
 def _begin(f: Any, args: Any, start: Any, limits: Limits, barrier: Any) -> _Here:
     bound, live = _bounds(limits)
     mu = jnp.asarray(barrier, start.dtype)
@@ -169,7 +190,7 @@ def _cycle(f: Any, now: _Here, args: Any, limits: Limits, *, last: float, trips:
 def _found(end: _Here, limits: Limits) -> Found:
     bound, live = _bounds(limits)
     gap = jnp.sum(jnp.where(live, end.z * _slack(end.x, bound, live), 0.0))
-    return Found(end.x, end.value, jnp.max(jnp.abs(_residual(end, limits))), gap, end.trips)
+    return Found(end.x, end.value, jnp.max(jnp.abs(_residual(end, limits))), gap, end.trips, end.z)
 
 
 def _going(now: _Here, limits: Limits, *, last: float) -> Any:

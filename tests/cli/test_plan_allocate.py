@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 SET = "chinchilla@besiroglu-printed"
@@ -47,6 +48,35 @@ def test_plans_are_drawn(jaxlaws, tmp_path, what):
     assert (tmp_path / "p.svg").read_text().startswith("<svg")
 
 
+def test_inputs_are_tied_to_one_choice(jaxlaws):
+    told = ("--cost", "precision", "--tie", "P=P_w+P_a+P_kv")
+    done = jaxlaws("plan", "allocate", "precision_train@integer", "--budget", "1e20,1e24", *told, "--json").document
+    bits = [row["P"] for row in done["allocations"]]
+    assert bits[0] == pytest.approx(bits[1], rel=1e-6) and 5.0 < bits[0] < 9.0
+    assert all("P_w" not in row for row in done["allocations"])
+
+
+def test_measured_lines_of_equal_compute(jaxlaws, tmp_path):
+    sizes = [
+        f"{N:.6g},{C / 6 / N:.6g}"
+        for C in (1e19, 1e20, 1e21)
+        for N in (C / 1e20) ** 0.5 * 1e9 * 2.0 ** np.arange(-2, 3)
+    ]
+    table = [
+        f"{row},{1.8172 + 482.0 / float(row.split(',')[0]) ** 0.3478 + 2085.43 / float(row.split(',')[1]) ** 0.3658}"
+        for row in sizes
+    ]
+    (tmp_path / "lines.csv").write_text("\n".join(["N,D,loss", *table, "1e8,1e9,3.2"]))
+    pytest.importorskip("altair")
+    done = jaxlaws("plan", "isoflop", SET, "lines.csv", "--json", "--plot", "lines.svg").document
+    assert len(done["lines"]) == 3 and "1 rows are left out" in done["notes"][0]
+    for line in done["lines"]:
+        assert line["measured"] == pytest.approx(line["by_parabola"], rel=1e-2)
+        assert line["measured"] == pytest.approx(line["N"], rel=0.1)
+    assert (tmp_path / "lines.svg").read_text().startswith("<svg")
+    assert "1 rows are left out" in jaxlaws("plan", "isoflop", SET, "lines.csv").out
+
+
 BAD = {
     "no such set": (("chinchilla@besirolu", "--budget", "1e20"), "nearest: `besiroglu`"),
     "no such file": (("none.json", "--budget", "1e20"), "no such file"),
@@ -54,6 +84,9 @@ BAD = {
     "below the floor": ((SET, "--loss", "1.5"), "at its end stands 1.81"),
     "budget": ((SET, "--budget", "1e2x"), "must be numbers"),
     "cost": ((SET, "--budget", "1e20", "--cost", "free"), "unknown cost `free`"),
+    "cost of what is not there": ((SET, "--budget", "1e20", "--cost", "sparse"), "needs S, which `chinchilla`"),
+    "bits of what is not there": ((SET, "--budget", "1e20", "--cost", "precision"), "needs P, which `chinchilla`"),
+    "level": ((SET, "--budget", "1e20", "--level", "95"), "must lie between 0 and 1; got 95"),
     "ending": ((SET, "--budget", "1e20", "--plot", "p.jpg"), "must end in"),
 }
 

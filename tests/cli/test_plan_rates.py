@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 
@@ -39,6 +40,29 @@ def test_a_stored_surface_is_drawn_and_a_held_batch_priced(jaxlaws, tmp_path):
         "--json",
     )
     assert done.document["held"]["price"] > 0 and (tmp_path / "r.svg").read_text().startswith("<svg")
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """`sweep.csv`: two cells around a best pair that moves with the root of D."""
+    rows = []
+    for N, D in ((1e8, 2e9), (1e8, 8e9)):
+        for lr in np.geomspace(5e-4, 8e-3, 5):
+            for batch in np.geomspace(5e4, 8e5, 5):
+                x, y = np.log(lr / 2e-3), np.log(batch / (2e5 * (D / 4e9) ** 0.5))
+                loss = (3.0 - 1e-11 * D) * np.exp(0.004 * (x * x - 0.8 * x * y + y * y))
+                rows.append(",".join(repr(float(v)) for v in (N, D, lr, batch, loss)))
+    (tmp_path / "sweep.csv").write_text("\n".join(["N,D,lr,batch,loss", *rows]))
+    return ("plan", "learning-rate", "--N", "1e8", "--D", "3.2e10", "--sweep", "sweep.csv")
+
+
+def test_a_surface_is_fitted_to_sweeps_and_asked(jaxlaws, sweep):
+    done = jaxlaws(*sweep, "--near", "0.02", "--fix", "rho=-0.4", "--batch", "2e5", "--json").document
+    (row,) = done["surface"]["rates"]
+    assert done["surface"]["params"]["rho"] == -0.4 and 0.0 < done["held"]["price"] < 0.02
+    assert row["lr"] == pytest.approx(2e-3, rel=0.01)
+    assert row["batch"] == pytest.approx(2e5 * 8**0.5, rel=0.01)
+    assert row["reach"]["D"] == pytest.approx(4.0)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ from scipy.optimize import minimize_scalar
 from jaxlaws import catalogue, formula
 from jaxlaws.errors import PlanError, TracerError
 from jaxlaws.plan.allocate import allocate, optimum
-from jaxlaws.plan.budget import AtPrecision, Lifetime, Transformer
+from jaxlaws.plan.budget import AtPrecision, Lifetime, Sparse, Transformer
 from jaxlaws.spec import Constants
 
 GOPHER = 5.76e23  # FLOP, the budget of Gopher and of Chinchilla
@@ -91,6 +93,46 @@ def test_limited_data_is_an_edge(chinchilla):
     assert small.inputs["N"][0] == pytest.approx(7e9, rel=1e-9) and small.edges == (("N",),)
 
 
+def test_the_least_budget_for_a_loss_keeps_to_bounds_on_data(chinchilla):
+    loss, most = 2.2, 3e10
+    free, plan = allocate(chinchilla, loss=loss), allocate(chinchilla, loss=loss, bounds={"D": (1e9, most)})
+    assert free.inputs["D"][0] > most
+    p = chinchilla.params
+    N = ((loss - p["E"] - p["B"] * most ** -p["beta"]) / p["A"]) ** (-1.0 / p["alpha"])
+    assert plan.inputs["D"][0] == pytest.approx(most, rel=1e-6)
+    assert plan.inputs["N"][0] == pytest.approx(N, rel=1e-5) and plan.loss[0] == pytest.approx(loss, rel=1e-8)
+    assert plan.budget[0] == pytest.approx(6.0 * N * most, rel=1e-5) and plan.edges == (("D",),)
+
+
+def test_a_loss_that_the_cheapest_choice_reaches_costs_that_choice(chinchilla):
+    plan = allocate(chinchilla, loss=3.5, bounds={"N": (1e9, 1e12), "D": (1e11, 1e13)})
+    assert plan.budget[0] == pytest.approx(6.0 * 1e9 * 1e11, rel=1e-6)
+    assert plan.loss[0] == pytest.approx(float(chinchilla(N=1e9, D=1e11)), rel=1e-6)
+    assert "the cheapest choice within the bounds is enough for 3.5" in str(plan)
+
+
+def test_nothing_is_chosen_where_the_budget_breaks_a_bound():
+    # Batches below 1.7e7 tokens would take more steps than are allowed, whatever the size, and end lower.
+    params = {"E": 1.5, "A": 400.0, "P": 30.0, "Q": 100.0, "a": 0.34, "b": 0.4, "c": 0.6}
+    law = Constants(catalogue["three_term"], params, "made up")
+    plan = allocate(law, 1e21, bounds={"N": (1e8, 1e9), "step": (1e3, 1e4)})
+    assert 1e3 * (1 - 1e-6) <= plan.inputs["step"][0] <= 1e4 * (1 + 1e-6)
+    assert 6.0 * np.prod([plan.inputs[n][0] for n in ("N", "batch", "step")]) == pytest.approx(1e21, rel=1e-9)
+
+
+def test_draws_without_an_answer_are_counted(draws):
+    plan = allocate(draws, loss=[1.85, 2.2])
+    assert 50 > plan.silent >= np.sum(np.asarray(draws.params["E"]) >= 1.85) > 0
+    assert f"{plan.silent} draws have no answer" in str(plan) and plan.summary()["silent"] == plan.silent
+    assert np.isnan(plan.every["N"][0, 1:]).sum() == plan.silent
+
+
+def test_a_closed_form_that_is_off_is_not_claimed(chinchilla):
+    plan = allocate(chinchilla, GOPHER)
+    assert "closed form; the gradient's optimum agrees to" in str(plan)
+    assert "off by up to 1.0e-03, and is not used" in str(dataclasses.replace(plan, agreement=1e-3))
+
+
 def test_few_unique_tokens_are_repeated_less_than_a_model_grows():
     law = catalogue["data_constrained"].constants["C4"]
     rich, poor = (allocate(law, 1e22, held={"U": U}) for U in (1e13, 1e10))
@@ -157,6 +199,10 @@ BAD = {
     "unknown held": ({"budget": 1e20, "held": {"U": 1e9}}, "unknown input of chinchilla `U`"),
     "nothing to choose": ({"budget": 1e20, "held": {"N": 1e9}}, "nothing to choose"),
     "no cost": ({"budget": 1e20, "cost": 6.0}, "a cost is one of"),
+    "cost of what is not there": ({"budget": 1e20, "cost": Sparse()}, "needs S, which `chinchilla`"),
+    "bent cost": ({"budget": 1e20, "cost": lambda N, D: 6.0 * N * D**1.1}, "must grow with D in a straight line"),
+    "cost without data": ({"budget": 1e20, "cost": lambda N: 6.0 * N}, "must grow with D in a straight line"),
+    "level": ({"budget": 1e20, "level": 95.0}, r"level=...\)` must lie between 0 and 1; got 95.0"),
 }
 
 

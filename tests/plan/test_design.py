@@ -11,8 +11,9 @@ import pytest
 from jaxlaws import catalogue, fit, huber
 from jaxlaws.errors import PlanError
 from jaxlaws.fitting import solve
-from jaxlaws.objectives import squared
+from jaxlaws.objectives import normal, squared
 from jaxlaws.plan import BestSize, Prediction, design, greedy, grid, shrunk
+from jaxlaws.plan.budget import Sparse
 from jaxlaws.spec import Constants
 
 LAW = catalogue["chinchilla"]
@@ -65,18 +66,22 @@ def test_design_spends_no_more_than_there_is_and_shrinks_with_every_run(chosen):
     assert chosen.sd_after[-1] < 0.3 * chosen.sd_before
 
 
-def test_greedy_is_the_best_pair_where_all_pairs_can_be_tried():
+def test_greedy_takes_the_best_run_and_then_the_best_beside_it():
     random = np.random.default_rng(0)
     rows, covariance = random.normal(size=(8, 3)), np.diag([1.0, 4.0, 9.0])
     slope = np.array([0.1, 0.2, 1.0])
     with jax.enable_x64(True):
         found = greedy(jnp.asarray(covariance), jnp.asarray(slope), jnp.asarray(rows), jnp.ones(8), 2.0, 0.5, picks=4)
         first = [float(shrunk(covariance, slope, rows, np.eye(8)[i], 0.5)) for i in range(8)]
-        both = np.eye(8)[int(found.index[0])] + np.eye(8)[int(found.index[1])]
-        after = float(shrunk(covariance, slope, rows, both, 0.5))
-    assert int(found.index[0]) == int(np.argmin(first))
-    assert float(found.variance[0]) == pytest.approx(min(first), rel=1e-9)
-    assert float(found.variance[1]) == pytest.approx(after, rel=1e-9)
+        one = int(found.index[0])
+        pairs = [float(shrunk(covariance, slope, rows, np.eye(8)[one] + np.eye(8)[i], 0.5)) for i in range(8)]
+    # Variances by the formula for a sum of information, which `shrunk` does not use.
+    by_hand = [slope @ np.linalg.inv(np.linalg.inv(covariance) + 4.0 * np.outer(r, r)) @ slope for r in rows]
+    np.testing.assert_allclose(first, by_hand, rtol=1e-9)
+    assert one == int(np.argmin(first)) and float(found.variance[0]) == pytest.approx(min(first), rel=1e-9)
+    pairs[one] = np.inf  # a candidate is taken once
+    assert int(found.index[1]) == int(np.argmin(pairs))
+    assert float(found.variance[1]) == pytest.approx(min(pairs), rel=1e-9)
     assert found.index.tolist()[2:] == [-1, -1]  # the budget is spent
 
 
@@ -121,6 +126,27 @@ def test_greedy_design_beats_random_ones_and_ladders_on_simulated_runs(chosen, s
     assert rms["greedy"] == pytest.approx(chosen.sd_after[-1], rel=0.5), rms
 
 
+def test_what_is_known_has_the_weights_priors_and_scale_of_the_fit():
+    x = np.geomspace(1.0, 1e3, 40)
+    loss = 3.0 * x**-0.2 * np.exp(0.01 * np.random.default_rng(0).normal(size=40))
+    table = {"x": x, "loss": loss, "w": np.where(x < 10.0, 1.0, 0.01)}
+
+    def before(objective=squared(), noise=None, **more):
+        found = fit("power", table, objective=objective, starts=8, **more)
+        asked = Prediction((("x", 1e5),))
+        return design(found, table, {"x": [1e4]}, asked, spend=1.0, cost=lambda x: 0.5 * x / 1e4, noise=noise)
+
+    plain, held = before(), before(priors={"alpha": normal(0.2, 1e-6)})
+    assert before(weights="w", noise=0.01).sd_before > 2.0 * before(noise=0.01).sd_before
+    assert held.sd_before < 0.5 * plain.sd_before
+    raw = before(objective=squared(on="raw"))
+    assert raw.on == "raw" and "on the scale raw" in str(raw)
+    # Residuals grow with the loss: their scatter on the raw scale is .01 of it, its root mean square 1.65.
+    assert raw.noise == pytest.approx(0.01 * np.sqrt(np.mean(loss**2)), rel=0.3)
+    # The decision is a logarithm on either scale: the same rows leave it as uncertain, up to how they are weighed.
+    assert raw.sd_before == pytest.approx(plain.sd_before, rel=1.0)
+
+
 def test_noise_of_a_robust_fit_is_what_makes_it_so_uncertain():
     x = np.geomspace(1.0, 1e3, 400)
     random = np.random.default_rng(0)
@@ -151,5 +177,11 @@ def test_bad_input_is_one_line(fitted, small):
         design(fitted, small, {"N": [1e9], "D": [-1.0]}, DECISION, spend=1e21)
     with pytest.raises(PlanError, match="takes a fit of a law of single rows"):
         design(Constants(LAW, TRUE, "published"), small, CANDIDATES, DECISION, spend=1e21)
-    with pytest.raises(PlanError, match=r"noise=...\)` must be above 0"):
+    with pytest.raises(PlanError, match=r"noise=...\)` must be a finite number above 0"):
         design(fitted, small, CANDIDATES, DECISION, spend=1e21, noise=0.0)
+    with pytest.raises(PlanError, match="a prediction of `chinchilla` is at N, D; got N"):
+        design(fitted, small, CANDIDATES, Prediction((("N", 1e9),)), spend=1e21)
+    with pytest.raises(PlanError, match="needs S, which `chinchilla`"):
+        design(fitted, small, CANDIDATES, DECISION, spend=1e21, cost=Sparse())
+    with pytest.raises(PlanError, match="on these rows the fit's objective is"):
+        design(fitted, small.iloc[:6], CANDIDATES, DECISION, spend=1e21)

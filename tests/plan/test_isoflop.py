@@ -8,6 +8,7 @@ import pytest
 
 from jaxlaws import catalogue, published
 from jaxlaws.errors import PlanError
+from jaxlaws.plan.budget import Transformer
 from jaxlaws.plan.isoflop import isoflop, parabola
 from jaxlaws.spec import Constants
 
@@ -57,6 +58,37 @@ def test_digitised_lines_of_chinchilla_have_the_published_exponent(data_dir, chi
     assert found.exponents["law"] == pytest.approx(0.5139, abs=1e-4)
 
 
+def lines(chinchilla, sizes):
+    """A table of lines of equal compute, a decade apart, with these sizes over 1e9 on each."""
+    N = np.concatenate([1e9 * 3.0**i * np.array(some) for i, some in enumerate(sizes)])
+    C = np.repeat(1e20 * 10.0 ** np.arange(len(sizes)), [len(some) for some in sizes])
+    D = C / 6.0 / N
+    p = chinchilla.params
+    return {"N": N, "D": D, "loss": p["E"] + p["A"] * N ** -p["alpha"] + p["B"] * D ** -p["beta"]}
+
+
+def test_lines_are_rows_of_three_sizes_and_what_is_none_is_said(chinchilla):
+    found = isoflop(chinchilla, runs=lines(chinchilla, [(0.3, 1, 3, 9), (0.3, 0.3, 2, 2), (0.5, 1, 2), (0.2, 1, 5, 9)]))
+    np.testing.assert_allclose(found.best.budget, [1e20, 1e23], rtol=1e-9)
+    assert found.notes == ("7 rows are left out: fewer than 4 rows, or 3 sizes, of their budget",)
+    assert found.notes[0] in str(found) and found.notes[0] in found.summary()["notes"]
+    # Losses without noise: what is measured is what the law says.
+    np.testing.assert_allclose(found.measured, found.by_parabola, rtol=1e-6)
+    np.testing.assert_allclose(found.measured_loss, found.parabola_loss, rtol=1e-9)
+    assert (found.parabola_loss != found.best.loss).all()
+
+
+def test_a_line_may_have_more_rows_than_a_program_holds(chinchilla):
+    found = isoflop(chinchilla, runs=lines(chinchilla, [tuple(np.geomspace(0.2, 5.0, 100))]))
+    assert np.isfinite(found.seen).sum() == 100 and not found.notes
+
+
+def test_budgets_of_runs_are_counted_in_64_bits(chinchilla):
+    cost = Transformer(context=0.0, vocabulary=0.0)  # 6 N D
+    found = isoflop(chinchilla, runs=lines(chinchilla, [(0.3, 1, 3, 9)]), cost=cost)
+    assert found.best.budget[0] == pytest.approx(1e20, rel=1e-12)
+
+
 def test_draws_give_the_bias_an_interval(draws):
     found = isoflop(draws, BUDGETS)
     assert found.bias_interval is not None and found.bias_interval.shape == (4, 2)
@@ -70,6 +102,8 @@ def test_bad_input_is_one_line(chinchilla):
         isoflop(chinchilla, 1e20, points=2)
     with pytest.raises(PlanError, match="needs a law in N and D"):
         isoflop(catalogue["data_constrained"].constants["C4"], 1e20)
-    rows = {"N": [1e8, 2e8, 3e8], "D": [1e9, 5e9, 2e10], "loss": [3.0, 2.9, 2.8]}
-    with pytest.raises(PlanError, match="no line of equal compute"):
-        isoflop(chinchilla, runs=rows)
+    for sizes in [(1, 2, 3)], [(1, 1, 2, 2)]:
+        with pytest.raises(PlanError, match="no line of equal compute: no 4 rows of 3 sizes"):
+            isoflop(chinchilla, runs=lines(chinchilla, sizes))
+    with pytest.raises(PlanError, match="must lie between 0 and 1"):
+        isoflop(chinchilla, 1e20, level=0.0)

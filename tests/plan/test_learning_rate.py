@@ -66,6 +66,39 @@ def test_best_pair_and_its_flat_region(fitted):
     np.testing.assert_allclose(found.price(found.lr, found.batch), 0.0, atol=1e-12)
 
 
+def test_another_batch_is_looked_at_within_the_same_bounds(fitted):
+    free = learning_rate(fitted, N=1e9, D=2e10)
+    bound = learning_rate(fitted, N=1e9, D=2e10, bounds={"lr": (1e-5, 2.5e-3)})
+    lr, _ = free.changed(3e6)
+    assert lr[0] > 2.5e-3 and bound.lr[0] == pytest.approx(free.lr[0], rel=1e-6)
+    with pytest.raises(PlanError, match="improves without end"):
+        bound.changed(3e6)
+
+
+def test_what_is_chosen_is_compared_with_what_was_fitted(fitted):
+    far = learning_rate(fitted, N=1e9, D=2e14)
+    assert far.reach["batch"][0] == pytest.approx(far.batch[0] / 3e6, rel=0.6) and far.reach["batch"][0] > 1.0
+    assert "batch is" in str(far) and "lr" in far.reach
+
+
+def test_draws_without_an_optimum_inside_are_counted(draws):
+    scatter = np.random.default_rng(0).normal(0.0, 0.3, 20)
+    params = {k: np.full(20, float(v)) for k, v in TRUE.items()} | {"lr0": TRUE["lr0"] * np.exp(scatter)}
+    found = learning_rate(type(draws)(basin, params, dict(TRUE)), N=1e9, D=2e10, bounds={"lr": (1e-5, 2.5e-3)})
+    assert found.silent == np.sum(params["lr0"] > 2.5e-3) > 0
+    assert f"{found.silent} draws have no answer" in str(found)
+
+
+def test_size_and_data_that_grow_together_need_to_be_told_apart(sweep):
+    line = sweep[(sweep["N"] == 2e8) == (sweep["D"] == 5e9)]
+    with pytest.raises(PlanError, match=r'lie on one line, .*`fix=\{"delta": 0.0, "epsilon": 0.0\}`'):
+        surface(line, near=0.02, starts=8)
+    held = surface(line, near=0.02, starts=8, fix={"delta": 0.0, "epsilon": 0.0})
+    assert held["delta"] == 0.0
+    # Along the line D grows tenfold where N grows fivefold.
+    assert held["gamma"] == pytest.approx(TRUE["gamma"] - TRUE["delta"] / np.log10(5.0), rel=1e-2)
+
+
 def test_gradient_search_is_the_closed_form_of_the_catalogue():
     law = catalogue["lr_batch_basin"]
     params = {
@@ -137,7 +170,7 @@ def test_flat_region_of_step_law_contains_the_measured_optimum(steplaw):
         inside.append(found.price(best["lr"], best["batch"])[0])
     inside = np.array(inside)
     assert len(inside) == 17
-    assert (inside <= 0.0025).sum() >= 15, inside  # the region as it is told: within .25 %
+    # The region as it is told is within .25 %; a little more than half of that is enough.
     assert (inside <= 0.0015).sum() >= 15, inside
 
 
@@ -164,6 +197,15 @@ def test_bad_input_is_one_line(fitted, sweep):
         learning_rate(fitted, N=1e9)
     with pytest.raises(PlanError, match="improves without end"):
         learning_rate(fitted, N=1e9, D=2e10, bounds={"lr": (1e-5, 1e-3)})
+    for bounds, words in (
+        ({"batches": (1e3, 1e6)}, "nearest: `batch`"),
+        ({"lr": (1e-3, 1e-5)}, "lr needs two numbers 0 < low < high"),
+        ({"lr": (float("nan"), 1.0)}, "lr needs two numbers 0 < low < high"),
+    ):
+        with pytest.raises(PlanError, match=words):
+            learning_rate(fitted, N=1e9, D=2e10, bounds=bounds)
+    with pytest.raises(PlanError, match="between 0 and 1; got 2"):
+        learning_rate(fitted, N=1e9, D=2e10, level=2)
     with pytest.raises(PlanError, match="must be above 0"):
         learning_rate(fitted, N=1e9, D=2e10, within=0.0)
     with pytest.raises(PlanError, match="needs at least 13"):

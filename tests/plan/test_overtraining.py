@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxlaws.errors import PlanError
+from jaxlaws.plan.budget import Lifetime
 from jaxlaws.plan.overtraining import overtraining
 
 
@@ -26,6 +27,16 @@ def test_served_so_long_a_smaller_model_has_cost_the_same(chinchilla):
     N, D, served = found.N[0], found.D[0], found.serve[0]
     best = found.best.inputs
     assert 6 * N * D + 2 * N * served == pytest.approx(1e23 + 2 * best["N"][0] * served, rel=1e-9)
+
+
+def test_serving_that_the_cost_counts_is_not_counted_twice(chinchilla):
+    cost = Lifetime(tokens=1e13, price=1.5)
+    found = overtraining(chinchilla, 1e24, factors=[0.5], cost=cost)
+    N, D, served = found.N[0], found.D[0], found.serve[0]
+    best = {n: v[0] for n, v in found.best.inputs.items()}
+    assert 6 * N * D + 3 * N * served == pytest.approx(6 * best["N"] * best["D"] + 3 * best["N"] * served, rel=1e-9)
+    lifetime = (6 * N * D + 3 * N * 1e13) / 1e24
+    assert found.price[0] == pytest.approx(lifetime, rel=1e-9)
 
 
 def test_a_model_too_small_for_the_loss_is_out_of_reach(chinchilla):

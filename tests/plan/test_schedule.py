@@ -104,6 +104,29 @@ def test_several_at_once_are_what_each_is_alone(best):
     assert many[1].loss == pytest.approx(best.loss, abs=1e-6)
 
 
+def test_several_horizons_may_weigh_steps_before_their_end():
+    weights = {6000: 0.5, 12_000: 0.5}
+    many = plan.schedule(of_multi_power("25M"), total=[12_000, 24_000], peak=3e-4, warmup=2160, path=weights)
+    for one in many:
+        values = [double_sum(one.as_array(step), 2160, **one.belief.centre) for step in weights]
+        assert one.loss == pytest.approx(np.mean(values), abs=1e-9)
+
+
+def test_an_end_that_is_given_is_the_last_rate_and_none_is_below_it():
+    found = plan.schedule(of_multi_power("25M"), **RUN, end=2e-8)  # nearer to 0 than a search keeps off its limits
+    rates = found.as_array()
+    assert rates[-1] == pytest.approx(2e-8, rel=1e-12)
+    assert rates[2160:].min() == rates[-1] and (np.diff(rates[2160:]) <= 1e-18).all()
+
+
+def test_a_plan_says_nothing_of_steps_that_it_does_not_have(best):
+    steps, losses, _, _ = best.curve(at=[12_000, 24_000])
+    assert steps.tolist() == [12_000, 24_000] and losses[1] == pytest.approx(best.loss, abs=1e-9)
+    for at in (30_000, 0, 0.5, [], [24_000, 12_000]):
+        with pytest.raises(JaxlawsError, match=r"`plan.curve\(at=...\)` must"):
+            best.curve(at=at)
+
+
 def test_a_family_gives_its_best_member_and_no_member_beats_the_free_path(best):
     found = plan.schedule(of_multi_power("25M"), family=schedules.wsd, decay="linear", **RUN)
     hold, end = found.schedule.args["hold"], found.schedule.args["end"]
@@ -207,6 +230,9 @@ def test_a_law_that_cannot_say_refuses():
     annealing = jaxlaws.catalogue["lr_annealing"].constants["594M"]
     with pytest.raises(JaxlawsError, match="still lowers the loss in steps at rate 0"):
         plan.schedule(annealing, **ANNEALING)
+    # Each of several: the longest run has no use for idle steps.
+    with pytest.raises(JaxlawsError, match="still lowers the loss in steps at rate 0"):
+        plan.schedule(annealing, total=[20_000, 90_000], peak=2e-4, warmup=500)
     with pytest.raises(JaxlawsError, match="ever lower losses as rates grow"):
         plan.schedule(annealing, floor=0.0, lowest_peak=1e-4, **ANNEALING)
     with pytest.raises(JaxlawsError, match="does not see learning rates"):
