@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from jaxlaws.errors import FitError, ScheduleError
 from jaxlaws.fitting.problem import Data
 from jaxlaws.runs import Runs
 from jaxlaws.runs.branches import trunks
-from jaxlaws.schedules.curve import Curve, jumps_of, pad, sizes
+from jaxlaws.schedules.curve import Curve, Node, jumps_of, pad, sizes
 from jaxlaws.spec import Law
 
 NOISE = ("std", "sd", "se", "sigma", "stderr", "variance", "var")  # columns of these names are no weights
@@ -26,18 +26,24 @@ BINS = 512  # a curve logged at more points is averaged into at most so many
 class Assembled:
     """Arrays of one group, unpadded, with what is needed to write predictions back.
 
-    `rows` are the table's row positions of each observation (a list each: bins hold several); `runs` the run of each
-    curve (or row); `schedules` says how each run's learning rate is known. `doubted` is `data` as it would be, were
-    logged rates interpolated across jumps; None where no jump was guessed.
+    `order` has the table's row positions, observation after observation, and `owner` the observation that each belongs
+    to (bins hold several); `runs` the run of each curve (or row); `schedules` says how each run's learning rate is known.
+    `doubted` is `data` as it would be, were logged rates interpolated across jumps; None where no jump was guessed.
     """
 
     data: Data
-    rows: list[np.ndarray]
+    order: np.ndarray
+    owner: np.ndarray
     runs: list[str]
     copies: Mapping[str, list[str]] = field(default_factory=dict)
     schedules: Mapping[str, str] = field(default_factory=dict)
     peak: float = 0.0
     doubted: Data | None = None
+
+    @property
+    def rows(self) -> list[np.ndarray]:
+        """Row positions of each observation."""
+        return np.split(self.order, np.flatnonzero(np.diff(self.owner)) + 1)
 
 
 def columns_of(law: Law) -> list[str]:
@@ -82,11 +88,11 @@ def _points(
     n = len(runs)
     inputs = {name: runs.column(name) for name in law.inputs}
     run = runs.frame["run"].astype(str).to_numpy()
-    weight = _row_weights(runs, weights, run)
+    weight = _row_weights(runs, weights)
     copies, index = _copies(runs, per, known, lambda column: runs.frame[column].astype(str).to_numpy())
     target = runs.column(law.output.symbol) if observed else np.ones(n)
     data = Data(inputs, target, weight, index)
-    return Assembled(data, [np.array([i]) for i in range(n)], list(run), copies)
+    return Assembled(data, np.arange(n), np.arange(n), list(run), copies)
 
 
 def _curves(
@@ -99,27 +105,29 @@ def _curves(
     observed: bool,
 ) -> Assembled:
     frame = runs.frame
-    run_of_row = frame["run"].astype(str).to_numpy()
     step = runs.column("step")
     target = runs.column(law.output.symbol) if observed else np.ones(len(runs))
     batch = runs.column("batch") if "batch" in frame.columns else None
     others = [name for name in law.inputs if name != "curve"]
     extra = {name: runs.column(name) for name in others}
     names = runs.names
-    raw_weight = _row_weights(runs, weights, run_of_row)
+    raw_weight = _row_weights(runs, weights)
+    observations = 0
     parts: list[dict[str, Any]] = []
     schedules: dict[str, str] = {}
     doubts: list[Curve | None] = []
     peak = 0.0
     for name in names:
-        where = np.flatnonzero((run_of_row == name) & (step >= 1))
+        where = runs.positions(name)
+        where = where[step[where] >= 1]
         if len(where) == 0:
             raise FitError(f"{runs.source}: run {name!r} has no row at step 1 or later; a curve law needs some.")
-        where = where[np.argsort(step[where], kind="stable")]
+        if (np.diff(step[where]) < 0).any():
+            where = where[np.argsort(step[where], kind="stable")]
         rates = runs.rates(name)
         schedules[name] = rates.note
         peak = max(peak, float(rates.lr[: int(step[where[-1]]) + 1].max()))
-        groups = _binned(step[where], jumps_of(rates.lr), bins)
+        groups = _binned(step[where], rates.lr, bins)
         mean = _bin_mean(groups, raw_weight[where])
         at = np.round(mean(step[where]))
 
@@ -135,10 +143,12 @@ def _curves(
                 "curve": curve(rates.lr),
                 "observed": mean(target[where]),
                 "weight": np.bincount(groups, raw_weight[where]),
-                "rows": np.split(where, np.flatnonzero(np.diff(groups)) + 1),
+                "order": where,
+                "owner": observations + groups,
                 **{k: mean(v[where]) for k, v in extra.items()},
             }
         )
+        observations += int(groups[-1]) + 1
         guessed = rates.guess > 0 and rates.source == "logged"
         doubts.append(curve(_interpolated(rates.lr, rates.jumps, step[where])) if guessed else None)
     stacked = _stack(parts, others)
@@ -148,8 +158,8 @@ def _curves(
     if any(d is not None for d in doubts):
         other = _stack([p | {"curve": d or p["curve"]} for p, d in zip(parts, doubts, strict=True)], others)
         doubted = dataclasses.replace(data, inputs=other["inputs"])
-    rows = [r for p in parts for r in p["rows"]]
-    return Assembled(data, rows, names, copies, schedules, peak, doubted)
+    order, owner = (np.concatenate([p[k] for p in parts]) for k in ("order", "owner"))
+    return Assembled(data, order, owner, names, copies, schedules, peak, doubted)
 
 
 @functools.cache
@@ -183,7 +193,7 @@ def _stack(parts: list[dict[str, Any]], others: list[str]) -> dict[str, Any]:
         return np.concatenate([x, np.full(steps - len(x), x[-1] if mode == "edge" else 0.0)])
 
     curves = [pad(p["curve"], **size) for p in parts]
-    inputs: dict[str, Any] = {"curve": jax.tree.map(lambda *x: np.stack(x), *curves)}
+    inputs: dict[str, Any] = {"curve": _each_leaf(lambda *x: np.stack(x) if len(x) > 1 else x[0][None], *curves)}
     inputs |= {k: np.stack([grow(p[k], "edge") for p in parts]) for k in others}
     return {
         "inputs": inputs,
@@ -192,7 +202,20 @@ def _stack(parts: list[dict[str, Any]], others: list[str]) -> dict[str, Any]:
     }
 
 
-def _binned(step: np.ndarray, jumps: np.ndarray, bins: int | None) -> np.ndarray:
+def _each_leaf(f: Callable[..., Any], *curves: Curve) -> Curve:
+    """`jax.tree.map` for curves alone, at a tenth of its cost."""
+
+    def one(*given: Any) -> Any:
+        if given[0] is None:
+            return None
+        if isinstance(given[0], Node):
+            return Node(**{k.name: f(*(getattr(g, k.name) for g in given)) for k in dataclasses.fields(Node)})
+        return f(*given)
+
+    return Curve(**{k.name: one(*(getattr(c, k.name) for c in curves)) for k in dataclasses.fields(Curve)})
+
+
+def _binned(step: np.ndarray, lr: np.ndarray, bins: int | None) -> np.ndarray:
     """Bin of each row, from 0, increasing: one a row, or consecutive rows together, never across a jump.
 
     Bins widen from the start of the run, and again from each jump, where the loss bends most: the mean of a bin must be the
@@ -201,7 +224,7 @@ def _binned(step: np.ndarray, jumps: np.ndarray, bins: int | None) -> np.ndarray
     n = len(step)
     if bins is None or n <= bins:
         return np.arange(n)
-    piece = np.searchsorted(jumps, step, side="right")
+    piece = np.searchsorted(jumps_of(lr), step, side="right")
     begins = np.flatnonzero(np.r_[True, piece[1:] != piece[:-1]])
     starts: list[np.ndarray] = []
     for begin, end in zip(begins, np.r_[begins[1:], n], strict=True):
@@ -214,6 +237,8 @@ def _binned(step: np.ndarray, jumps: np.ndarray, bins: int | None) -> np.ndarray
 
 
 def _bin_mean(groups: np.ndarray, weight: np.ndarray) -> Any:
+    if groups[-1] == len(groups) - 1:
+        return lambda values: values  # a bin a row
     plain = np.where(weight > 0, weight, 0.0)
     total = np.bincount(groups, plain)
     empty = total == 0
@@ -226,10 +251,11 @@ def _bin_mean(groups: np.ndarray, weight: np.ndarray) -> Any:
     return mean
 
 
-def _row_weights(runs: Runs, weights: str, run: np.ndarray) -> np.ndarray:
+def _row_weights(runs: Runs, weights: str) -> np.ndarray:
     if weights == "row":
-        return np.ones(len(run))
+        return np.ones(len(runs))
     if weights == "run":
+        run = runs.frame["run"].astype(str).to_numpy()
         _, code, count = np.unique(run, return_inverse=True, return_counts=True)
         return len(run) / (len(count) * count[code])
     given = runs.column(weights)
@@ -304,9 +330,7 @@ def padded(data: Data, *, coarse: bool = False) -> Data:
 
 
 def _curve_dims(data: Data) -> dict[str, int]:
-    curve = data.inputs["curve"]
-    one = jax.tree.map(lambda x: x[0], curve)
-    return {"runs": data.observed.shape[0], **sizes(one)}
+    return {"runs": data.observed.shape[0], **sizes(data.inputs["curve"])}
 
 
 def _padded_rows(data: Data, rows: int) -> Data:
@@ -324,16 +348,16 @@ def _padded_rows(data: Data, rows: int) -> Data:
 def _padded_curves(data: Data, size: dict[str, int]) -> Data:
     runs, steps = size["runs"], size["steps"]
     count = data.observed.shape[0]
-    more = {k: v for k, v in size.items() if k != "runs"}
-    curves = [pad(jax.tree.map(lambda x, i=i: x[i], data.inputs["curve"]), **more) for i in range(count)]
-    curves += [curves[-1]] * (runs - count)
+    curve = pad(data.inputs["curve"], **{k: v for k, v in size.items() if k != "runs"})
+    if runs > count:
+        curve = _each_leaf(lambda x: np.concatenate([x, np.repeat(x[-1:], runs - count, axis=0)]), curve)
 
     def grow(x: np.ndarray, *, zero: bool = False) -> np.ndarray:
         width = [(0, runs - count), (0, steps - x.shape[1])]
         return np.pad(x, width) if zero else np.pad(x, width, mode="edge")
 
     inputs: dict[str, Any] = {k: grow(v) for k, v in data.inputs.items() if k != "curve"}
-    inputs["curve"] = jax.tree.map(lambda *x: np.stack(x), *curves)
+    inputs["curve"] = curve
     copy = {k: np.pad(v, (0, runs - count), mode="edge") for k, v in data.copy.items()}
     return dataclasses.replace(
         data, inputs=inputs, observed=grow(data.observed), weight=grow(data.weight, zero=True), copy=copy

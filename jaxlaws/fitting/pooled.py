@@ -13,7 +13,7 @@ from jaxlaws.errors import FitError, nearest
 from jaxlaws.fitting._groups import of_group
 from jaxlaws.fitting.borrow import Told
 from jaxlaws.fitting.density import curvature, dispersion
-from jaxlaws.fitting.fit import _given, fit
+from jaxlaws.fitting.fit import fit
 from jaxlaws.fitting.result import Fit, Fits
 from jaxlaws.fitting.variations import subject
 from jaxlaws.objectives import Normal, Objective
@@ -55,7 +55,7 @@ def fit_pooled(
     table = read(runs)
     given = not isinstance(weights, str)
     if not isinstance(weights, str):
-        table = dataclasses.replace(table, frame=table.frame.assign(**{WEIGHT: _given(weights, len(table))}))
+        table = dataclasses.replace(table, frame=table.frame.assign(**{WEIGHT: given(weights, len(table))}))
         weights = WEIGHT
     told: dict[str, Any] = {**settings, "by": by, "objective": objective, "weights": weights}
     found = fit(one, table, priors=dict(priors or {}), **told)

@@ -142,8 +142,7 @@ def _table(fit: Fit, runs: Runs, branch_of: str | Mapping[str, str] | None) -> P
             return values[..., : len(runs)]
         out = np.full((*values.shape[:-2], len(runs)), np.nan)
         flat = np.concatenate([values[..., i, : count[i]] for i in range(len(assembled.runs))], axis=-1)
-        for i, rows in enumerate(assembled.rows):
-            out[..., rows] = flat[..., i, None]
+        out[..., assembled.order] = flat[..., assembled.owner]
         return out
 
     return Places(jax.tree.map(np.asarray, padded(data)), finish)

@@ -12,9 +12,12 @@ import numpy as np
 from jaxlaws.errors import FitError, JaxlawsError
 from jaxlaws.fitting import _clock
 from jaxlaws.fitting._groups import of_group
+from jaxlaws.fitting._prepare import prepare
+from jaxlaws.fitting._record import finished
+from jaxlaws.fitting._searching import searched
+from jaxlaws.fitting._settings import GIVEN, given
 from jaxlaws.fitting.assemble import columns_of, numeric_columns
 from jaxlaws.fitting.engine import starting_points
-from jaxlaws.fitting.fit import GIVEN, _finished, _given, _prepare, _searched
 from jaxlaws.fitting.result import Fit, Fits
 from jaxlaws.fitting.variations import settings_of
 from jaxlaws.objectives import Objective
@@ -42,17 +45,17 @@ def refit(
         raise FitError(f"`refit(starts=...)` must be at least 1; got {starts}.")
     table = read(runs)
     if weights is not None:
-        table = dataclasses.replace(table, frame=table.frame.assign(**{GIVEN: _given(weights, len(table))}))
-    given = weights is not None
+        table = dataclasses.replace(table, frame=table.frame.assign(**{GIVEN: given(weights, len(table))}))
+    told = weights is not None
     if not isinstance(fit, Fits):
         _one_alone(fit)
-        return _again(fit, of_group(table, fit) if fit.by else table, starts, given, objective)
+        return _again(fit, of_group(table, fit) if fit.by else table, starts, told, objective)
     for one in fit.values():
         _one_alone(one)
     done = []
     for one in fit.values():
         try:
-            done.append(_again(one, of_group(table, one), starts, given, objective))
+            done.append(_again(one, of_group(table, one), starts, told, objective))
         except JaxlawsError as error:
             done.append(_lost(one, str(error)))
     return Fits(done)
@@ -90,13 +93,13 @@ def _lost(old: Fit, reason: str) -> Fit:
     )
 
 
-def _again(old: Fit, table: Runs, starts: int, given: bool, objective: Objective | None) -> Fit:
+def _again(old: Fit, table: Runs, starts: int, weighed: bool, objective: Objective | None) -> Fit:
     began = time.perf_counter()
     if old.status.failed:
         raise FitError(f"`refit`: the stored fit of `{old.law.name}` failed ({old.status.name}); fit it anew.")
     if len(table) == 0:
         raise FitError(f"{table.source}: there are no rows to fit" + (f" of {_key(old)}." if old.by else "."))
-    if not given and old.weights == "given":
+    if not weighed and old.weights == "given":
         raise FitError(
             "`refit`: the fit was made with weights given as an array, which are not stored: give `weights=`."
         )
@@ -104,17 +107,17 @@ def _again(old: Fit, table: Runs, starts: int, given: bool, objective: Objective
         if column not in table.frame.columns:
             table.column(column)  # raises, naming the nearest
     table = table.checked(numeric_columns(old.law))
-    settings = settings_of(old, weights=GIVEN if given else old.weights, objective=objective)
+    settings = settings_of(old, weights=GIVEN if weighed else old.weights, objective=objective)
     told = (f"made again from a fit to {old.source} (data {old.data_hash[:12]})",)
     settings = dataclasses.replace(settings, starts=starts, told=told)
     with jax.enable_x64(True), _clock.compiling() as compiled:
-        group = _prepare(settings, 0, old.key, table)
+        group = prepare(settings, 0, old.key, table)
         points = starting_points(old.law, group.layout, settings.params, starts, old.seed)
         points[0] = _where_it_ended(old, group, points[0])
         group = dataclasses.replace(group, starts=points)
         problems = jax.tree.map(lambda leaf: leaf[None], group.problem)
-        found = _searched(settings, settings.plan(group.layout), problems, points[None])
-        done = _finished(settings, group, jax.tree.map(lambda leaf: leaf[0], found), old.by, alone=True)
+        found = searched(settings, settings.plan(group.layout), problems, points[None])
+        done = finished(settings, group, jax.tree.map(lambda leaf: leaf[0], found), old.by, alone=True)
         total = time.perf_counter() - began
         seconds = {"compile": min(compiled(), total), "run": max(total - compiled(), 0.0)}
     return dataclasses.replace(done, seconds=seconds)

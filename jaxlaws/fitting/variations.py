@@ -18,10 +18,12 @@ import numpy as np
 
 from jaxlaws.errors import FitError
 from jaxlaws.fitting._groups import mask, of_group
+from jaxlaws.fitting._prepare import Group, prepare
+from jaxlaws.fitting._record import CONDITION
+from jaxlaws.fitting._settings import GIVEN, Settings, given
 from jaxlaws.fitting._stream import in_threads
 from jaxlaws.fitting.assemble import numeric_columns
 from jaxlaws.fitting.engine import Problem, boxes
-from jaxlaws.fitting.fit import CONDITION, GIVEN, _given, _Group, _prepare, _Settings
 from jaxlaws.fitting.problem import Layout, pack, residuals_of
 from jaxlaws.fitting.result import Fit, Fits, Value
 from jaxlaws.objectives import Normal, Objective, link, parse
@@ -43,7 +45,7 @@ class Subject:
     """
 
     fit: Fit
-    group: _Group
+    group: Group
     law: Law
     layout: Layout
     objective: Objective
@@ -107,12 +109,12 @@ def subject(fit: Fit, runs: Any, *, weights: np.ndarray | None = None, objective
     if fit.by:
         table = of_group(table, fit)
     if weights is not None:
-        table = dataclasses.replace(table, frame=table.frame.assign(**{GIVEN: _given(weights, len(table))}))
+        table = dataclasses.replace(table, frame=table.frame.assign(**{GIVEN: given(weights, len(table))}))
     elif fit.weights == "given":
         raise FitError("the fit was made with weights given as an array, which are not stored: give `weights=` again.")
     table = table.checked(numeric_columns(fit.law))
     settings = settings_of(fit, weights=GIVEN if weights is not None else fit.weights, objective=objective)
-    group = _prepare(settings, 0, fit.key, table)
+    group = prepare(settings, 0, fit.key, table)
     return _subject(fit, group, settings)
 
 
@@ -149,17 +151,17 @@ def joint_subject(
         label[mask(table, one)] = str(i)
     frame = table.frame.assign(**{column: label})
     if weights is not None:
-        frame = frame.assign(**{GIVEN: _given(weights, len(table))})
+        frame = frame.assign(**{GIVEN: given(weights, len(table))})
     table = dataclasses.replace(table, frame=frame).select(label != "").checked(numeric_columns(first.law))
-    return _subject(whole, _prepare(settings, 0, (), table, per), settings)
+    return _subject(whole, prepare(settings, 0, (), table, per), settings)
 
 
-def settings_of(fit: Fit, *, weights: str, objective: Objective | None) -> _Settings:
+def settings_of(fit: Fit, *, weights: str, objective: Objective | None) -> Settings:
     """What `fit` was told, as far as it shapes the problem."""
     law = fit.law
     held = {name: float(fit.params[name]) for name in fit.fixed}  # type: ignore[arg-type]  # one with copies is free
     free = [name for name, param in law.params.items() if param.fixed is not None and name not in held]
-    return _Settings(
+    return Settings(
         law=law,
         params=boxes(law, fix=held, free=free, bounds=fit.boxes),
         fix=held,
@@ -175,7 +177,7 @@ def settings_of(fit: Fit, *, weights: str, objective: Objective | None) -> _Sett
     )
 
 
-def _subject(fit: Fit, group: _Group, settings: _Settings) -> Subject:
+def _subject(fit: Fit, group: Group, settings: Settings) -> Subject:
     data = group.problem.data
     layout = group.layout
     raw = {s.name: _raw(fit.params[s.name], group.assembled.copies.get(s.name)) for s in layout}

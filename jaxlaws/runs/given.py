@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxlaws.errors import ScheduleError, TableError, nearest
+from jaxlaws.runs.columns import holds_text
 from jaxlaws.schedules import Schedule, parse
 
 if TYPE_CHECKING:
@@ -37,10 +38,12 @@ def exact_rates(
 def _from_column(frame: pd.DataFrame, source: str) -> dict[str, Schedule]:
     if "lr_schedule" not in frame.columns:
         return {}
-    cells = zip(frame["lr_schedule"], frame["lr_schedule"].isna(), strict=True)
-    pairs = (
-        frame[["run"]].assign(spec=["" if missing else str(cell).strip() for cell, missing in cells]).drop_duplicates()
-    )
+    pairs = frame[["run", "lr_schedule"]]
+    if holds_text(pairs["lr_schedule"]):
+        pairs = pairs.drop_duplicates()  # long before each cell is looked at
+    cells = zip(pairs["lr_schedule"], pairs["lr_schedule"].isna(), strict=True)
+    pairs = pairs[["run"]].assign(spec=["" if missing else str(cell).strip() for cell, missing in cells])
+    pairs = pairs.drop_duplicates()
     twice = pairs["run"].duplicated().to_numpy()
     if twice.any():
         row, run = pairs.index[twice][0], pairs["run"].iloc[int(np.argmax(twice))]

@@ -15,8 +15,6 @@ from jaxlaws.errors import ScheduleError, TableError
 from jaxlaws.schedules import Schedule, parse
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from jaxlaws.runs.table import Runs
 
 # A jump changes the rate by more than 5 %, and by more than 5 times as much as the logged intervals on both its sides.
@@ -81,7 +79,7 @@ def warmup_option(text: str | None) -> tuple[int, str] | None:
 
 def _exact(runs: Runs, run: str, last: int) -> Rates:
     schedule = runs.schedules[run]
-    source = "lr_schedule column" if _from_column(runs.of(run), schedule) else "schedule"
+    source = "lr_schedule column" if _from_column(runs, run, schedule) else "schedule"
     if isinstance(schedule, Schedule):
         lr = schedule.as_array(last)
         return Rates(lr, _stated_warmup(schedule, lr), source, note=f"run {run!r}: {schedule}")
@@ -94,10 +92,16 @@ def _exact(runs: Runs, run: str, last: int) -> Rates:
     return Rates(lr, _climb(lr), source, note=f"run {run!r}: learning rates as given, step by step")
 
 
-def _from_column(rows: pd.DataFrame, schedule: Schedule | np.ndarray) -> bool:
-    specs = rows["lr_schedule"].dropna() if "lr_schedule" in rows.columns else ()
+def _from_column(runs: Runs, run: str, schedule: Schedule | np.ndarray) -> bool:
+    if "lr_schedule" not in runs.frame.columns or not isinstance(schedule, Schedule):
+        return False
+    specs = runs.frame["lr_schedule"]
+    spec = specs.iat[runs.positions(run)[0]]
+    if not isinstance(spec, str):  # a run's cells may be empty but for some
+        known = specs.iloc[runs.positions(run)].dropna()
+        spec = str(known.iloc[0]) if len(known) else ""
     try:
-        return len(specs) > 0 and isinstance(schedule, Schedule) and str(parse(str(specs.iloc[0]))) == str(schedule)
+        return bool(spec) and str(parse(spec)) == str(schedule)
     except ScheduleError:
         return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -67,28 +67,48 @@ class Runs:
 
     def take(self, rows: np.ndarray) -> Runs:
         """Rows at these positions. For one of many groups of rows cheaper than `select`, which looks at all rows."""
-        return replace(self, frame=self.frame.iloc[rows], whole=self.whole or self)
+        begin = int(rows[0]) if len(rows) else 0
+        if np.array_equal(rows, np.arange(begin, begin + len(rows))):
+            rows = slice(begin, begin + len(rows))  # type: ignore[assignment]  # a view
+        taken = replace(self, frame=self.frame.iloc[rows], whole=self.whole or self)
+        # What is known of a large table's columns serves each of its many parts.
+        taken._columns.update({name: values[rows] for name, values in self._columns.items()})
+        taken._cells.update({name: (cells[rows], names) for name, (cells, names) in self._cells.items()})
+        return taken
+
+    def groups(self, by: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], Runs]]:
+        """Rows that agree in the columns `by`, and what they have there, in order of first appearance."""
+        for name in self.frame.columns:
+            self._cells_of(name)  # once for all groups
+        codes = self.frame.groupby(list(by), sort=False, dropna=False).ngroup().to_numpy()
+        order = np.argsort(codes, kind="stable")
+        keys = [self.frame[name].to_numpy() for name in by]
+        for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+            key = (cells[rows[0]] for cells in keys)
+            yield tuple(v.item() if isinstance(v, np.generic) else v for v in key), self.take(rows)
 
     def column(self, name: str) -> np.ndarray:
-        """Column `name` as float64 of shape `(rows,)`."""
+        """Column `name` as float64 of shape `(rows,)`. Read once, so not to be written to."""
         name = self._other_names.get(name, name)
         if name not in self.frame.columns:
             raise TableError(self._no_column(name))
-        return numbers(self.frame[name], name, self.source)
+        if name not in self._columns:
+            self._columns[name] = numbers(self.frame[name], name, self.source)
+        return self._columns[name]
 
     def of(self, run: str) -> pd.DataFrame:
         """Rows of one run."""
+        return self.frame.iloc[self.positions(run)]
+
+    def positions(self, run: str) -> np.ndarray:
+        """Where in the table the rows of one run are, increasing."""
         if run not in self._positions:
             raise TableError(f"{self.source}: {nearest(run, self._positions, what='run')}")
-        return self.frame.iloc[self._positions[run]]
+        return self._positions[run]
 
     def values(self, run: str, name: str) -> np.ndarray:
-        """Column `name` of one run as float64. Asked for many runs, it reads the column once."""
-        if run not in self._positions:
-            self.of(run)  # says which run is meant
-        if name not in self._columns:
-            self._columns[name] = self.column(name)
-        return self._columns[name][self._positions[run]]
+        """Column `name` of one run as float64."""
+        return self.column(name)[self.positions(run)]
 
     def rates(self, run: str) -> Rates:
         """Learning rate at every step of `run` up to its last row here, and how it is known."""
@@ -113,7 +133,13 @@ class Runs:
     @property
     def sha256(self) -> str:
         """Hash of what the table says: columns by name, numbers as float64, anything else as text, in row order."""
-        return content_of(self.frame).hex()
+        return _content((name, *self._cells_of(name)) for name in self.frame.columns).hex()
+
+    def _cells_of(self, name: str) -> tuple[np.ndarray, list[str] | None]:
+        """A column's cells: numbers, or codes (-1 where there is none) and the texts that they stand for."""
+        if name not in self._cells:
+            self._cells[name] = _cells_of(self.frame[name])
+        return self._cells[name]
 
     @property
     def _other_names(self) -> dict[str, str]:
@@ -122,6 +148,9 @@ class Runs:
 
     @cached_property
     def _positions(self) -> dict[str, np.ndarray]:
+        runs = self.frame["run"].to_numpy()
+        if len(runs) and (runs == runs[0]).all():
+            return {str(runs[0]): np.arange(len(runs))}
         codes, names = self.frame["run"].factorize()
         order = np.argsort(codes, kind="stable")
         edges = np.searchsorted(codes[order], np.arange(1, len(names)))
@@ -135,9 +164,17 @@ class Runs:
     def _columns(self) -> dict[str, np.ndarray]:
         return {}
 
+    @cached_property
+    def _cells(self) -> dict[str, tuple[np.ndarray, list[str] | None]]:
+        return {}
+
     def __getstate__(self) -> dict[str, Any]:
         # A few runs picked out of a large table travel to a worker without the rest of it.
-        state = {key: value for key, value in self.__dict__.items() if key not in ("_positions", "_columns", "_starts")}
+        state = {
+            key: value
+            for key, value in self.__dict__.items()
+            if key not in ("_positions", "_columns", "_cells", "_starts")
+        }
         state["schedules"] = {run: self.schedules[run] for run in self.names if run in self.schedules}
         if self.whole is not None:
             needed = {run for name in self.names for run, _ in self.whole.lineage(name)}
@@ -157,17 +194,35 @@ class Runs:
 
 def content_of(frame: pd.DataFrame) -> bytes:
     """Hash of what a frame says; see `Runs.sha256`."""
+    return _content((name, *_cells_of(frame[name])) for name in frame.columns)
+
+
+def _cells_of(values: pd.Series) -> tuple[np.ndarray, list[str] | None]:
+    if values.dtype.kind in "iufb":
+        return values.to_numpy(dtype="<f8", na_value=np.nan), None
+    texts = values if holds_text(values) else values.astype(object).map(str, na_action="ignore")
+    codes, names = texts.factorize()
+    return codes, list(map(str, names))
+
+
+def _content(columns: Iterable[tuple[Any, np.ndarray, list[str] | None]]) -> bytes:
     digest = hashlib.sha256()
-    for name in sorted(frame.columns, key=str):
+    for name, cells, names in sorted(columns, key=lambda column: str(column[0])):
         digest.update(json.dumps(str(name)).encode())
-        digest.update(_content(frame[name]))
+        digest.update(_bytes(cells, names))
     return digest.digest()
 
 
-def _content(values: pd.Series) -> bytes:
-    if values.dtype.kind in "iufb":
-        numeric = values.to_numpy(dtype="<f8", na_value=np.nan) + 0.0  # one zero, one nan
-        return np.where(np.isnan(numeric), np.nan, numeric).tobytes()
-    texts = values if holds_text(values) else values.astype(object).map(str, na_action="ignore")
-    codes, names = texts.factorize()  # a missing cell is -1
-    return json.dumps([str(name) for name in names]).encode() + codes.astype("<i8").tobytes()
+def _bytes(cells: np.ndarray, names: list[str] | None) -> bytes:
+    if names is None:
+        numeric = cells + 0.0  # one zero
+        return np.where(np.isnan(numeric), np.nan, numeric).tobytes()  # and one nan
+    if len(cells) and (cells == cells[0]).all():
+        cells, names = np.minimum(cells, 0), [names[cells[0]]] if cells[0] >= 0 else []
+    else:  # anew in order of first appearance: the names may be those of a larger table
+        used, first, place = np.unique(cells[cells >= 0], return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        cells = cells.copy()
+        cells[cells >= 0] = np.argsort(order)[place]
+        names = [names[code] for code in used[order]]
+    return json.dumps(names).encode() + cells.astype("<i8").tobytes()

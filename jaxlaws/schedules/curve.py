@@ -216,16 +216,23 @@ def _recur(decay: Any, gain: Any) -> Any:
 
 
 def pad(curve: Curve, *, steps: int, cells: int, near: int, past: int) -> Curve:
-    """`curve` with its axes padded to these sizes; the padding repeats the last step and weighs nothing."""
+    """`curve`, or curves stacked along first axes, with their other axes padded to these sizes; the padding repeats the
+    last step and weighs nothing."""
+    lead = np.ndim(curve.step) - 1
 
     def grow(x: Any, *sizes: int, fill: Any = None) -> np.ndarray:
         x = np.asarray(x)
-        if x.shape[: len(sizes)] == sizes:
+        if x.shape[lead:] == sizes:
             return x
-        out = np.full((*sizes, *x.shape[len(sizes) :]), fill or 0, dtype=x.dtype)  # np.pad takes five times as long
-        out[tuple(slice(n) for n in x.shape)] = x
-        if fill is None and len(x):
-            out[len(x) :] = out[len(x) - 1]
+        out = np.empty((*x.shape[:lead], *sizes), dtype=x.dtype)  # np.pad takes five times as long
+        inside = (*[slice(None)] * lead, *(slice(n) for n in x.shape[lead:]))
+        if fill is not None or x.shape[lead] == 0:
+            out[...] = fill or 0
+            out[inside] = x
+        else:
+            n = x.shape[lead]
+            out[inside] = x
+            out[(*inside[:lead], slice(n, None))] = out[(*inside[:lead], slice(n - 1, n))]
         return out
 
     def grow_node(node: Node, *sizes: int) -> Node:
@@ -256,12 +263,12 @@ def jumps_of(lr: np.ndarray) -> np.ndarray:
 
 
 def sizes(curve: Curve) -> dict[str, int]:
-    """Axis sizes of a curve, as `pad` takes them."""
+    """Axis sizes of a curve, or of each of stacked ones, as `pad` takes them."""
     return {
-        "steps": curve.step.shape[0],
-        "cells": curve.near.drop.shape[0],
-        "near": curve.near.drop.shape[1],
-        "past": 0 if curve.past is None else curve.past.drop.shape[1],
+        "steps": curve.step.shape[-1],
+        "cells": curve.near.drop.shape[-2],
+        "near": curve.near.drop.shape[-1],
+        "past": 0 if curve.past is None else curve.past.drop.shape[-1],
     }
 
 
@@ -322,14 +329,14 @@ def _curve(lr: np.ndarray, logged: np.ndarray, batch: Any, climb: int, warmup: s
     top = int(np.argmax(lr >= 0.999 * lr.max())) if lr[0] < 0.1 * lr.max() else 0
     if exact:
         edges = np.arange(logged[-1] + 1)
-        each = np.where(edges[1:] <= logged[:, None] - 1, drop[1:], 0.0)
-        past = _cells.Points(each, np.broadcast_to(edges[1:].astype(np.float64), each.shape))
+        cut = _cells.Edges(edges, edges, edges[:0])
+        each = np.where(edges[1:] <= logged[:, None] - 1, drop[1:], 0.0) if anneal else None
+        past = None if each is None else _cells.Points(each, np.broadcast_to(edges[1:].astype(np.float64), each.shape))
     else:
         cut = _cells.edges_of(lr, logged, top=top)
-        edges, past = cut.at, _cells.past(drop, cut, logged, ratio=_RATIO) if anneal else None
-    first, last = edges[:-1, None] + 1, edges[1:, None]
-    near = _cells.gauss(drop, *_cells.panels_of(edges, panels=1 if exact else _cells.panels_needed(edges)))
-    quad = _cells.gauss(np.ones_like(lr), first, last)
+        past = _cells.past(drop, cut, logged, ratio=_RATIO) if anneal else None
+    edges, quad = cut.at, cut.steps
+    near = _cells.gauss(drop, cut.near)
     steps = np.arange(len(lr))
 
     def node(points: _cells.Points) -> Node:
@@ -343,7 +350,7 @@ def _curve(lr: np.ndarray, logged: np.ndarray, batch: Any, climb: int, warmup: s
         area=area[logged],
         batch=_per_row(batch, len(logged)),
         start=np.asarray(lr[0]),
-        past=None if past is None or not anneal else node(past),
+        past=None if past is None else node(past),
         near=node(near),
         grid_lr=lr[edges[1:]],
         grid_area=area[edges[1:]],
@@ -381,8 +388,8 @@ def _curve_on_grid(given: np.ndarray, lr: Any, logged: np.ndarray, batch: Any) -
 
     panels = _cells.panels_of(edges, panels=_cells.panels_needed(edges))
     ones = np.ones(int(edges[-1]) + 1)
-    near = _cells.gauss(ones, *panels)
-    cell_points = _cells.gauss(ones, edges[:-1, None] + 1, edges[1:, None])
+    near = _cells.gauss(ones, panels)
+    cell_points = _cells.gauss(ones, _cells.whole(edges))
 
     def node(points: _cells.Points) -> Node:
         own = np.broadcast_to(owner[:, None], points.step.shape)

@@ -22,6 +22,8 @@ _NEAR_DAMPING = 1e-3
 _LEAST = 1e-2  # of a row's Gauss-Newton curvature, so that no direction is without any
 _NEAR = 1e-6  # damping below which a search is near its minimum
 _SAME = 1e-6  # share of the objective that tells two solved-for points apart; in float32 a thousand roundings
+_IDLE = 3  # solved-for points that gain nothing, one after another, before a search leaves them
+_NEARBY = 1.01
 _UNROLLED = 24  # beyond so many coordinates one jvp each would take too long to compile
 
 
@@ -114,8 +116,8 @@ class LevenbergMarquardt:
         rows = jax.eval_shape(batched(residuals), tuple(starts[:, i] for i in range(n))).shape[0]
         first_part = projected if project is not None else 0
 
-        def trip(now: tuple[Any, Minimum, Any, Any]) -> tuple[Any, Minimum, Any, Any]:
-            i, here, growth, done = now
+        def trip(now: tuple[Any, Minimum, Any, Any, Any]) -> tuple[Any, Minimum, Any, Any, Any]:
+            i, here, growth, done, idle = now
             stuck = frozen(here.x, here.gradient, low, high)
             step = _step(here, stuck)
             x = jnp.clip(here.x + step, low, high)
@@ -144,10 +146,15 @@ class LevenbergMarquardt:
             growth = jnp.where(better, 2.0, jnp.minimum(growth * 2.0, 64.0))
             # Where an undamped step promises nothing, or a solved-for one changes nothing, a start has arrived. The objective's
             # rounding (eps) would leave the parameters half of their digits.
-            same = jnp.abs(here.objective - there.objective) <= max(_SAME, 1e3 * eps) * here.objective
             ended = begun & (promised <= eps**1.75 * here.objective)
             if first_part:
-                ended = jnp.where(i <= first_part, begun & same & (here.damping <= _FIRST_DAMPING), ended)
+                least = max(_SAME, 1e3 * eps) * here.objective
+                same = jnp.abs(here.objective - there.objective) <= least
+                moved = here.objective - there.objective > least
+                # Solved-for points go up and down around where they lead: a few tries to no avail, none far off, will do.
+                idle = jnp.where(moved, 0, idle + (there.objective <= _NEARBY * here.objective).astype(idle.dtype))
+                arrived = (same & (here.damping <= _FIRST_DAMPING)) | (idle >= _IDLE)
+                ended = jnp.where(i <= first_part, begun & arrived, ended)
             chosen = dataclasses.replace(jax.tree.map(partial(_where, better), there, here), damping=damping)
             # What is done stays as it is, whatever others beside it still need.
             after = jax.tree.map(partial(_where, done), here, chosen)
@@ -159,7 +166,7 @@ class LevenbergMarquardt:
                 after = dataclasses.replace(after, damping=jnp.where(turn, _FIRST_DAMPING, after.damping))
                 growth = jnp.where(turn, 2.0, growth)
                 done = done & ~turn
-            return i + 1, after, growth, done
+            return i + 1, after, growth, done, idle
 
         # The first trip has nothing to descend from, so it takes no step and evaluates the start: the program then holds the
         # residuals once, which halves the time to compile it.
@@ -168,7 +175,8 @@ class LevenbergMarquardt:
         if isinstance(residuals, Batched) and residuals.near:
             first = dataclasses.replace(first, damping=jnp.full(count, _NEAR_DAMPING, starts.dtype))
         begin = (jnp.asarray(0), first, jnp.full(count, 2.0, starts.dtype), jnp.zeros(count, bool))
-        _, found, _, _ = jax.lax.while_loop(lambda now: (now[0] < length) & ~jnp.all(now[3]), trip, begin)
+        begin = (*begin, jnp.zeros(count, jnp.int32))
+        _, found, *_ = jax.lax.while_loop(lambda now: (now[0] < length) & ~jnp.all(now[3]), trip, begin)
         return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, -1, 0), found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlaws.errors import FitError
-from jaxlaws.solvers.levenberg_marquardt import LevenbergMarquardt, Minimum, Residuals, batched, evaluate_many
+from jaxlaws.solvers.levenberg_marquardt import Batched, LevenbergMarquardt, Minimum, Residuals, batched, evaluate_many
 
 _BLOCK = 1 << 17  # numbers in the derivatives of starts that are worked on together: what fits a core's cache
 
@@ -84,7 +85,10 @@ def race(
             index, x = jnp.take_along_axis(index, order, axis=1), jnp.take_along_axis(x, order[..., None], axis=1)
         dtype = jax.dtypes.canonicalize_dtype(rung.dtype)
         better = project(dtype) if project is not None and rung.projected else None
-        minima = _stage(solver, problem(dtype), x.astype(dtype), low.astype(dtype), high.astype(dtype), rung, better)
+        residuals = problem(dtype)
+        if better is not None and rung.trips <= rung.projected and isinstance(residuals, Batched):
+            residuals = dataclasses.replace(residuals, share=None)  # for the last steps, which this rung has none of
+        minima = _stage(solver, residuals, x.astype(dtype), low.astype(dtype), high.astype(dtype), rung, better)
         x = minima.x
         row = jnp.arange(groups)[:, None]
         reached = reached.at[row, index].set(x.astype(starts.dtype))

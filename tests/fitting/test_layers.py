@@ -112,6 +112,51 @@ def test_solve_under_vmap_fits_every_member(process, rows, power_fit):
     np.testing.assert_allclose(floors, np.array(scale) * power_fit["E"], rtol=close(process)["rel"])
 
 
+@pytest.mark.parametrize("levels", [1, 2])
+def test_members_under_vmap_are_what_each_is_alone(process, rows, levels):
+    x, y = rows
+    weights = jnp.asarray(np.random.default_rng(0).uniform(0.5, 2.0, (4, len(y))), process)
+
+    def one(w):
+        found = solve(
+            POWER, {"x": x}, y * w**0.01, weights=w, starts=4, solver=SOLVER, fix={"alpha": 0.35 + 0.01 * w[0]}
+        )
+        return found.params | {"status": found.status, "agree": found.agree}
+
+    alone = [jax.jit(one)(w) for w in weights]
+    mapped = jax.jit(jax.vmap(one) if levels == 1 else jax.vmap(jax.vmap(one)))
+    found = mapped(weights if levels == 1 else weights.reshape(2, 2, -1))
+    for name, values in found.items():
+        expected = [float(a[name]) for a in alone]
+        rtol = max(close(process)["rel"], 1e-6)  # sums of a wider batch are rounded otherwise
+        np.testing.assert_allclose(np.ravel(values), expected, rtol=rtol, err_msg=name)
+
+
+def test_members_under_vmap_may_differ_in_priors(process, rows):
+    x, y = rows
+    means = jnp.asarray([1.0, 1.7, 2.5], process)
+
+    def floor_near(mean):
+        tight = {"E": normal(mean, 1e-3)}
+        return solve(POWER, {"x": x}, y, priors=tight, starts=4, solver=SOLVER).params["E"]
+
+    np.testing.assert_allclose(jax.jit(jax.vmap(floor_near))(means), means, rtol=2e-2)
+
+
+def test_members_under_vmap_have_their_own_derivatives(process, parabola, line_rows):
+    x = jnp.asarray(line_rows["x"], process)
+    losses = jnp.stack([jnp.asarray(line_rows["loss"], process) * k for k in (1.0, 2.0)])
+    few = levenberg_marquardt(trips=2, polish=0)
+
+    def slope(y):
+        return solve(parabola, {"x": x}, y, starts=1, objective=squared(on="raw"), solver=few).params["b"]
+
+    centred = line_rows["x"] - line_rows["x"].mean()
+    exact = centred / (centred @ centred)
+    found = jax.jit(jax.vmap(jax.grad(slope)))(losses)
+    np.testing.assert_allclose(found, np.stack([exact, exact]), rtol=0, atol=1e-6 if process == jnp.float32 else 1e-13)
+
+
 def slopes_of_a_line(process, law, rows, transform):
     """Derivatives of a line's fitted slope with respect to the 16 losses, and what they are."""
     x, y = (jnp.asarray(rows[k], process) for k in ("x", "loss"))

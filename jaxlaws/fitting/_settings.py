@@ -1,0 +1,49 @@
+"""What was asked of `fit`, once checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxlaws.errors import FitError
+from jaxlaws.fitting.engine import Plan, default_rungs
+from jaxlaws.fitting.problem import Layout
+from jaxlaws.objectives import Normal, Objective
+from jaxlaws.solvers import Descent, Rung, Solver
+from jaxlaws.spec import Law, Param
+
+GIVEN = "jaxlaws_weight"  # column that carries weights given as an array along with their rows
+
+
+@dataclass(frozen=True)
+class Settings:
+    law: Law
+    params: Mapping[str, Param]
+    fix: Mapping[str, float]
+    objective: Objective
+    weights: str
+    starts: int | np.ndarray
+    priors: Mapping[str, Normal]
+    solver: Solver
+    explore: Descent | None
+    rungs: tuple[Rung, ...] | None
+    seed: int
+    bins: int | None
+    told: tuple[str, ...] = ()  # where borrowed values and priors come from
+
+    def plan(self, layout: Layout) -> Plan:
+        linear = isinstance(self.starts, int | np.integer)
+        rungs = self.rungs or default_rungs(self.law, layout, self.solver, linear=linear)
+        return Plan(self.law, layout, self.solver, rungs, self.explore, linear)
+
+    def per(self) -> dict[str, str]:
+        return {k: p.per for k, p in self.params.items() if p.per is not None and p.fixed is None}
+
+
+def given(weights: np.ndarray, rows: int) -> np.ndarray:
+    array = np.asarray(weights, dtype=np.float64)
+    if array.shape != (rows,):
+        raise FitError(f"`fit(weights=...)` needs a weight for each of the {rows} rows; got shape {array.shape}.")
+    return array
