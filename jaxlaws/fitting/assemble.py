@@ -193,13 +193,17 @@ def _stack(parts: list[dict[str, Any]], others: list[str]) -> dict[str, Any]:
         return np.concatenate([x, np.full(steps - len(x), x[-1] if mode == "edge" else 0.0)])
 
     curves = [pad(p["curve"], **size) for p in parts]
-    inputs: dict[str, Any] = {"curve": _each_leaf(lambda *x: np.stack(x) if len(x) > 1 else x[0][None], *curves)}
+    inputs: dict[str, Any] = {"curve": _each_leaf(_stacked, *curves)}
     inputs |= {k: np.stack([grow(p[k], "edge") for p in parts]) for k in others}
     return {
         "inputs": inputs,
         "observed": np.stack([grow(p["observed"], "edge") for p in parts]),
         "weight": np.stack([grow(p["weight"], "zero") for p in parts]),
     }
+
+
+def _stacked(first: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    return np.stack([first, *others]) if others else first[None]  # a view
 
 
 def _each_leaf(f: Callable[..., Any], *curves: Curve) -> Curve:
