@@ -31,7 +31,7 @@ FLOORS = {
 HOUSE = Path(jaxlaws.__file__).parent
 FILES = sorted(HOUSE.rglob("*.py"))
 ROOMS = sorted(path.parent for path in FILES if path.name == "__init__.py")
-LAND = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "pyproject.toml"}
+LAND = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "mkdocs.yml", "pyproject.toml"}
 LAND |= {"jaxlaws", "tests", "benchmarks", "examples", "docs"}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxlaws.errors import FitError, nearest
 from jaxlaws.fitting._groups import of_group
+from jaxlaws.fitting._settings import given
 from jaxlaws.fitting.borrow import Told
 from jaxlaws.fitting.density import curvature, dispersion
 from jaxlaws.fitting.fit import fit
@@ -53,7 +54,7 @@ def fit_pooled(
     pool = (pool,) if isinstance(pool, str) else tuple(dict.fromkeys(pool))
     _check(one, by, pool, priors or {}, settings)
     table = read(runs)
-    given = not isinstance(weights, str)
+    weighed = not isinstance(weights, str)
     if not isinstance(weights, str):
         table = dataclasses.replace(table, frame=table.frame.assign(**{WEIGHT: given(weights, len(table))}))
         weights = WEIGHT
@@ -79,7 +80,7 @@ def fit_pooled(
     notes = (
         f"the distribution of {', '.join(moving)} over groups was still moving after {ROUNDS} rounds: its width is rough",
     ) * bool(moving)
-    marks: dict[str, Any] = {"pooled": pool} | ({"weights": "given"} if given else {})
+    marks: dict[str, Any] = {"pooled": pool} | ({"weights": "given"} if weighed else {})
     return Fits([dataclasses.replace(f, notes=(*f.notes, *notes), **marks) for f in found.values()])
 
 

@@ -67,6 +67,26 @@ def test_hash_tells_a_missing_cell_from_any_text():
     assert read({**TABLE, "note": [None, "x", "y", "z"]}).sha256 != read({**TABLE, "note": ["", "x", "y", "z"]}).sha256
 
 
+def test_groups_have_the_rows_and_hash_of_a_table_of_their_own():
+    frame = pd.DataFrame(
+        {
+            "run": ["b", "a", "b", "a", "a", "b", "c"],
+            "step": [1, 1, 2, 2, 3, 3, 1],
+            "loss": [3.0, 3.1, 2.9, 2.8, 2.7, 2.6, 2.5],
+            "lr": [0.0, -0.0, np.nan, 1e-3, 1e-3, 1e-3, 1e-3],
+            "note": ["z", None, "y", "x", "z", "y", None],
+        }
+    )
+    groups = dict(read(frame).groups(["run"]))
+    assert list(groups) == [("b",), ("a",), ("c",)]
+    for (run,), own in groups.items():
+        alone = frame[frame["run"] == run]
+        assert own.names == [run]
+        assert own.column("step").tolist() == alone["step"].tolist()
+        assert own.frame["note"].isna().tolist() == alone["note"].isna().tolist()
+        assert own.sha256 == read(alone).sha256
+
+
 def test_run_picked_out_of_a_table_is_pickled_without_the_rest():
     steps = np.arange(1000)
     table = {"run": np.repeat(["a", "b"], 1000), "step": [*steps, *steps], "loss": 3.0, "lr": 1.0}
