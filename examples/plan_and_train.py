@@ -159,7 +159,6 @@ def usual(label: str, peak: float, total: int) -> str:
     peak, head = float(f"{peak:.4g}"), f"total={total}, warmup={total // 20}"
     return {
         "cosine": f"cosine(peak={peak}, {head}, end={peak / 10})",
-        "cosine to 0": f"cosine(peak={peak}, {head}, end=0)",
         "wsd": f"wsd(peak={peak}, {head}, hold={total - round(0.2 * (total - total // 20))}, end=0, decay=linear)",
         "constant": f"constant(peak={peak}, {head})",
         "two stages": f"multistep(peak={peak}, {head}, at={total // 2}, to={0.3 * peak})",
@@ -224,7 +223,7 @@ def long_runs(kept: Kept, made: Planned) -> Iterator[tuple[str, float, str, pd.D
         return last_rows(kept.one(run_of("long", label, spec, made.batch, seed)))
 
     yield "planned", made.peak, made.schedule.spec, pd.concat([final("planned", made.schedule.spec, s) for s in SEEDS])
-    for label in ("cosine", "wsd", "constant", "cosine to 0"):
+    for label in ("cosine", "wsd", "constant"):
         losses: dict[float, float] = {}
         tried = [made.peak * 2.0**k for k in (0, -1, 1)]
         while tried:
