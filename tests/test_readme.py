@@ -15,7 +15,6 @@ import jaxlaws
 from jaxlaws.cli.app import app
 
 README = Path(__file__).parents[1] / "README.md"
-PAGES = {"README": README, "planning": README.parent / "docs" / "planning.md"}
 HOUSE = Path(jaxlaws.__file__).parent
 
 
@@ -37,22 +36,20 @@ def test_a_marked_command_is_one_line_that_starts_from_nothing(readme, mark, run
     assert runs in command
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_python_blocks_run_in_order(page, python, tmp_path):
-    # Every other line blank: a traceback then shows the page's own line numbers.
+def test_python_blocks_run_in_order(readme, python, tmp_path):
+    # Every other line blank: a traceback then shows the README's own line numbers.
     inside, lines = False, []
-    for line in PAGES[page].read_text().splitlines():
+    for line in readme.splitlines():
         fence = line.startswith("```")
         lines.append(line if inside and not fence else "")
         inside = line.startswith("```python") if fence and not inside else inside and not fence
-    assert any(lines), f"{page} has no ```python block"
-    (tmp_path / f"{page}.py").write_text("\n".join(lines))
-    python(f"{page}.py")
+    assert any(lines), "README.md has no ```python block"
+    (tmp_path / "README.py").write_text("\n".join(lines))
+    python("README.py")
 
 
 def shell_lines() -> list[str]:
-    text = "\n".join(page.read_text() for page in PAGES.values())
-    fences = re.findall(r"^```sh\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    fences = re.findall(r"^```sh\n(.*?)^```$", README.read_text(), flags=re.MULTILINE | re.DOTALL)
     return [line for fence in fences for line in fence.splitlines() if line.startswith("jaxlaws ")]
 
 
