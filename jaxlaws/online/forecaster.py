@@ -23,6 +23,7 @@ KNOTS = 128  # that a schedule given as a function is read at
 FINE = 1024  # steps among which these are chosen
 ROBUST = 2.0  # standard deviations beyond which a cell counts by its sign and little more
 CLIMBED = 0.99  # of the peak: the warm-up is over
+LOWEST = 1e-8  # of the peak: laws take powers of rates, which overflow in float32 at 0
 LATE = 0.1  # of the run so far: what the last losses are
 
 Schedule = Callable[[Any], Any] | tuple[Any, Any]
@@ -54,11 +55,11 @@ class Forecaster:
     """Forecasts of a run under a law of curves. A pytree of numbers; `init`, `update` and `forecast` are pure.
 
     `inputs` are what else the law needs, such as `{"N": 1e8}`. `noise` is the standard deviation of the losses' logarithm
-    around the law, for what no averaging removes: the order of data, the law's own error; it is so much at the present step
-    and larger, by the power `recall` of the distance, at earlier ones. Losses in `looks` times e-fold of steps count as
-    independent. `skip` is the last step that is not fitted, by default (negative) twice the warm-up. `tolerance` is how far
-    the kept learning rate may be off, as a share of the peak. `width` is half the interval in standard deviations;
-    `calibrated` measures it.
+    around the law, for what no averaging removes, such as the order of data; it is so much at the present step and larger,
+    by the power `recall` of the distance, at earlier ones. Losses in `looks` times e-fold of steps count as independent.
+    `error` is the standard deviation of what the law itself gets wrong about the steps ahead. `skip` is the last step that is
+    not fitted, by default (negative) twice the warm-up. `tolerance` is how far the kept learning rate may be off, as a share of
+    the peak. `width` is half the interval in standard deviations; `calibrated` measures it.
     """
 
     prior: Prior
@@ -66,7 +67,7 @@ class Forecaster:
     noise: Any = 3e-3
     recall: Any = 0.5
     looks: Any = 4.0
-    drift: Any = 0.0
+    error: Any = 5e-3
     skip: Any = -1.0
     tolerance: Any = 1e-3
     width: Any = 1.645
@@ -169,7 +170,7 @@ def _past(by: Forecaster, state: State) -> Past:
     # Independent looks are even in the logarithm of the step: what sets two runs of one schedule apart changes slowly.
     weight = looks * jnp.maximum(jnp.diff(path.edges), 1.0) / at
     back = jnp.exp(recall * jnp.log(jnp.maximum(last / at, 1.0)))
-    white = now.scale / jnp.maximum(now.level, 1e-6) * jnp.sqrt(weight / jnp.maximum(path.weight, 1.0))
+    white = now.jitter / jnp.maximum(now.level, 1e-6) * jnp.sqrt(weight / jnp.maximum(path.weight, 1.0))
     sd = jnp.hypot(noise * back, white)
     return Past(path.edges, path.lr, path.at, path.loss, jnp.where(used, weight, 0.0), sd, climb, last)
 
@@ -210,6 +211,7 @@ def _predicted(by: Forecaster, prior: Prior, curve: Curve, x: Any) -> Any:
 def _seen(law: Any, edges: Any, lr: Any, at: Any, climb: Any) -> Curve:
     """Curve as the law counts warm-ups. `climb` is the step at which the rate is first at its peak."""
     seen = law.options.get("warmup", "counted")
+    lr = jnp.maximum(lr, LOWEST * jnp.max(lr))
     top = jnp.interp(climb, edges, lr)
     lr = jnp.where(edges < climb, top, lr) if seen == "peak" else lr
     counted = None if seen == "counted" else jnp.where(edges[1:] <= climb, 0.0, 1.0).astype(lr.dtype)
@@ -248,9 +250,7 @@ def _ahead(fitted: Fitted, schedule: Schedule, at: Any) -> Forecast:
     slopes = jax.jacfwd(value)(x)
     factor = jnp.linalg.cholesky(_conditioned(normal))
     spread = jax.scipy.linalg.solve_triangular(factor, _scaled(normal, slopes).T, lower=True)
-    further = jnp.log(jnp.maximum(at / jnp.maximum(past.last, 1.0), 1.0))
-    own = jnp.asarray(by.noise, dtype)
-    sd = jnp.sqrt(jnp.sum(spread * spread, axis=0) + own**2 + jnp.square(jnp.asarray(by.drift, dtype) * further))
+    sd = jnp.sqrt(jnp.sum(spread * spread, axis=0) + jnp.square(jnp.asarray(by.error, dtype)))
     sd = jax.lax.stop_gradient(sd)
     half = jnp.asarray(by.width, dtype) * sd
     sound = jnp.all(jnp.isfinite(middle)) & jnp.all(jnp.isfinite(sd)) & jnp.any(past.weight > 0)

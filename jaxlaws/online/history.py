@@ -45,8 +45,8 @@ class Cell(NamedTuple):
 
 class Now(NamedTuple):
     """The last rate; slopes that the open cell's line may have; mean step, loss and number of its losses; rate where it begins;
-    level and scale of the loss, and the last one's distance from the level in scales; highest rate, rate at step 0, lowest
-    level."""
+    level of the loss, mean distance from it and the last one's distance over that; the last loss, and the median distance
+    between two in a row; highest rate, rate at step 0, lowest level."""
 
     lr: Any
     low: Any
@@ -58,6 +58,8 @@ class Now(NamedTuple):
     level: Any
     scale: Any
     score: Any
+    loss_last: Any
+    jitter: Any
     peak: Any
     start: Any
     best: Any
@@ -137,11 +139,15 @@ def _extended(state: State, step: Any, loss: Any, lr: Any, tolerance: Any) -> St
     score = away / jnp.maximum(now.scale, jnp.finfo(lr.dtype).tiny)
     tried = count.seen >= UNTRIED
     reach = jnp.where(tried, CLIP * now.scale + LEAST * jnp.abs(now.level), jnp.inf)
-    moved = jnp.clip(away, -reach, reach)
+    moved = jnp.minimum(away, reach)  # spikes point upwards
     rate = jnp.where(good, jnp.maximum(1.0 / (seen + 1.0), 1.0 / MEMORY), 0.0)
     level = jnp.where(new, loss, now.level + rate * moved)
-    # The very first deviations are the fall from the initial loss: two of them make a scale.
     scale = now.scale + jnp.where(count.seen == 1, 1.0, rate) * (jnp.abs(moved) - now.scale)
+    # A median follows by a step up or down for each distance, which the fall of the first losses cannot hold up.
+    apart = jnp.abs(loss - now.loss_last)
+    pace = jnp.maximum(2.0 / jnp.maximum(seen, 1.0), 0.1)
+    median = now.jitter * jnp.exp(jnp.where(apart > now.jitter, pace, -pace))
+    median = jnp.where(count.seen < 2, apart, median)
     one = good.astype(lr.dtype)
     weight = now.weight + one
     share = one / jnp.maximum(weight, 1.0)
@@ -158,6 +164,8 @@ def _extended(state: State, step: Any, loss: Any, lr: Any, tolerance: Any) -> St
         level=level,
         scale=jnp.where(good, scale, now.scale),
         score=jnp.where(good, score, jnp.inf),
+        loss_last=loss,
+        jitter=jnp.where(good & ~new, median, now.jitter),
         peak=peak,
         start=start,
         best=jnp.where(good, jnp.minimum(now.best, level), now.best),

@@ -59,6 +59,8 @@ def prior_from(
     source: Any,
     *,
     peak: float | None = None,
+    sizes: Sequence[float] = (),
+    size: float | None = None,
     spread: float = SPREAD,
     widen: float = 1.0,
     free: Sequence[str] = (),
@@ -72,9 +74,10 @@ def prior_from(
     has their mean and their covariance, drawn towards its diagonal when there are few. Draws add their own covariance.
     `widen` multiplies standard deviations.
 
-    `peak` is the highest rate of the run to come, for laws that count in shares of it (`lr_ref`); by default that of the
-    first source. `free` and `fix` change which parameters are fitted. Raises `FitError` for what has no law of curves, laws
-    that differ, and names that the law does not have.
+    `sizes`, one for each of three or more sources, and `size` of the model to come make the mean a straight line in the
+    logarithm of the size: floors and amplitudes have a trend. `peak` is the highest rate of the run to come, for laws that
+    count in shares of it (`lr_ref`); by default that of the first source. `free` and `fix` change which parameters are fitted.
+    Raises `FitError` for what has no law of curves, laws that differ, and names that the law does not have.
 
     >>> import jaxlaws
     >>> law = jaxlaws.catalogue["multi_power"]
@@ -100,11 +103,12 @@ def prior_from(
     bad = [n for n, column in zip(names, sets.T, strict=True) if not np.isfinite(column).all()]
     if bad:
         raise FitError(f"`prior_from`: parameter {bad[0]} of `{law.name}` is not finite in a source; fit again first.")
-    mean = sets.mean(axis=0)
+    known = _weights(sizes, size, len(sources))
+    mean = known @ sets
     unit = np.array(
         [1.0 if law.params[n].scale == "log" else _size(law, n, m) for n, m in zip(names, mean, strict=True)]
     )
-    covariance = _covariance(sets, unit, spread)
+    covariance = _covariance(sets, unit, spread, _leverage(sizes, size, len(sources)))
     for one in sources:
         covariance = covariance + _of_draws(law, one, names) / len(sources)
     covariance = widen**2 * covariance
@@ -176,14 +180,43 @@ def _size(law: Law, name: str, mean: float) -> float:
     return max(abs(mean), 0.5 * (high - low))
 
 
-def _covariance(sets: np.ndarray, unit: np.ndarray, spread: float) -> np.ndarray:
-    count, width = sets.shape
-    if count == 1:
+def _design(sizes: Sequence[float], size: float | None, count: int) -> np.ndarray:
+    """Columns of what parameters are linear in: 1 and, with sizes, the logarithm of each over that of the run to come."""
+    if not len(sizes) and size is None:
+        return np.ones((count, 1))
+    given = np.asarray(sizes, np.float64)
+    if size is None or given.shape != (count,) or count < 3 or not (np.append(given, size) > 0).all():
+        raise FitError(
+            f"`prior_from(sizes=..., size=...)` needs a size above 0 for each of three or more sources and one for the run to "
+            f"come; got {len(given)} for {count} sources."
+        )
+    if np.ptp(given) == 0:
+        raise FitError("`prior_from(sizes=...)`: all sources have one size; leave sizes out.")
+    return np.stack([np.ones(count), np.log(given / size)], axis=1)
+
+
+def _weights(sizes: Sequence[float], size: float | None, count: int) -> np.ndarray:
+    """Weight of each source in the mean."""
+    return np.linalg.pinv(_design(sizes, size, count))[0]
+
+
+def _leverage(sizes: Sequence[float], size: float | None, count: int) -> tuple[np.ndarray, float]:
+    """Matrix that takes sources to their residuals, and by how much the next one scatters more than these."""
+    design = _design(sizes, size, count)
+    residual = np.eye(count) - design @ np.linalg.pinv(design)
+    return residual, 1.0 + float(np.linalg.inv(design.T @ design)[0, 0])
+
+
+def _covariance(sets: np.ndarray, unit: np.ndarray, spread: float, known: tuple[np.ndarray, float]) -> np.ndarray:
+    residual, more = known
+    width, left = sets.shape[1], round(float(np.trace(residual)))
+    if left == 0:
         return np.diag((spread * unit) ** 2)
-    sample = np.atleast_2d(np.cov(sets.T)) * (1.0 + 1.0 / count)
+    off = residual @ sets
+    sample = more * (off.T @ off) / left
     diagonal = np.maximum(np.diag(sample), (LEAST * unit) ** 2)
     # Of few sets nothing but variances can be told, and these are blended with what is known of others.
-    trust = (count - 1.0) / (count - 1.0 + width)
+    trust = left / (left + width)
     diagonal = trust * diagonal + (1.0 - trust) * np.maximum(diagonal, (spread * unit) ** 2 / 4.0)
     return trust * (sample - np.diag(np.diag(sample))) + np.diag(diagonal)
 

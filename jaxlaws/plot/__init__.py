@@ -12,6 +12,7 @@
 | draws of parameters                    | `intervals_chart(draws)`                                 |
 | profiles, and contours of two          | `profile_chart(profile, contour)`                        |
 | a planned learning rate                | `schedule_chart(plan)`                                   |
+| forecasts of a run as it trained       | `forecast_chart(lines, ends)`                            |
 | a chart that is to be a file           | `save(chart, path)`: .png, .svg, .pdf or .html           |
 | no idea whether altair is installed    | `ready()`, which raises a sentence where it is not       |
 
@@ -22,6 +23,7 @@ said below the title.
 from jaxlaws.plot._style import ready
 from jaxlaws.plot.chart import fit_chart
 from jaxlaws.plot.design import design_chart
+from jaxlaws.plot.forecast import forecast_chart
 from jaxlaws.plot.influence import influence_chart
 from jaxlaws.plot.intervals import intervals_chart, profile_chart
 from jaxlaws.plot.rates import basin_chart, batch_chart
@@ -36,6 +38,7 @@ __all__ = [
     "batch_chart",
     "design_chart",
     "fit_chart",
+    "forecast_chart",
     "influence_chart",
     "intervals_chart",
     "profile_chart",

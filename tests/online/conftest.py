@@ -6,7 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxlaws.online import ahead, forecaster, replay
+from jaxlaws.online import ahead, forecaster
+from jaxlaws.online._compiled import forecast, replayed
+from jaxlaws.online.calibrate import BLOCK
 from jaxlaws.schedules.curve import Curve
 from jaxlaws.spec.law import Constants
 
@@ -38,26 +40,28 @@ def truth():
 @pytest.fixture(scope="session")
 def step_by_step(watcher):
     """State after any steps, losses and rates, told one by one."""
-    watch = jax.jit(replay)
 
     def state(steps, losses, rates):
-        size = 512 * -(-len(steps) // 512)
-        rows = [np.concatenate([x, np.zeros(size - len(x))]) for x in (steps, losses, rates)]
-        return watch(watcher, rows[0].astype(np.int32), rows[1].astype(np.float32), rows[2].astype(np.float32))
+        state = watcher.init()
+        for i in range(0, len(steps), BLOCK):
+            rows = [
+                np.append(x[i : i + BLOCK], np.zeros(BLOCK - len(x[i : i + BLOCK]))) for x in (steps, losses, rates)
+            ]
+            state = replayed(watcher, state, rows[0].astype(np.int32), *(x.astype(np.float32) for x in rows[1:]))
+        return state
 
     return state
 
 
 @pytest.fixture(scope="session")
-def seen(watcher, truth):
+def seen(step_by_step, truth):
     """State of a run after its first `until` steps, watched with noise; steps after it are padding."""
-    watch = jax.jit(replay)
     steps = np.arange(1, TOTAL + 1)
 
     def state(name: str, until: int, *, noise: float = 0.02, seed: int = 0):
         loss = truth(name) + noise * np.random.default_rng(seed).normal(size=TOTAL)
         some = np.where(steps <= until, steps, 0)
-        return watch(watcher, some, loss.astype(np.float32), RUNS[name].as_array(TOTAL)[1:].astype(np.float32))
+        return step_by_step(some, loss, RUNS[name].as_array(TOTAL)[1:])
 
     return state
 
@@ -65,11 +69,10 @@ def seen(watcher, truth):
 @pytest.fixture(scope="session")
 def cast(watcher):
     """Forecast of the end of a run, compiled once."""
-    compiled = jax.jit(lambda f, state, schedule, at: f.forecast(state, schedule, at))
 
     def end(state, name: str, at: int = TOTAL, by=watcher):
         steps, rates = ahead(RUNS[name])
-        return compiled(by, state, (steps.astype(np.int32), rates.astype(np.float32)), np.array([at], np.int32))
+        return forecast(by, state, (steps.astype(np.int32), rates.astype(np.float32)), np.array([at], np.int32))
 
-    end.compiled = compiled
+    end.compiled = forecast
     return end
