@@ -19,6 +19,7 @@ NAMES = (
     "coverage",
     "first_fit",
     "many_curves",
+    "bulk",
     "multi_power",
     "schedule",
     "growth",

@@ -77,13 +77,15 @@ def fit_partition(job: Job, task: Task) -> Done:
     _few_programs()
     rows = task.partition.rows
     runs, refused = _admitted(rows, job.by) if len(rows) else (None, {})
+    own: set[str] | None = None
     refused |= {(run,): reason for run, reason in task.partition.gone.items()}
     out: list[dict[str, Any]] = []
     reused = 0
     dropped: dict[str, int] = {}
     if runs is not None:
         refused |= _vanished(job, rows, runs, refused)
-        dropped = _dropped(runs, runs)
+        own = {*runs.names, *task.partition.gone} if isinstance(rows, Runs) else None
+        dropped = _dropped(runs, own)
         spikes, diverged = anomalies.spikes(runs), anomalies.diverged(runs)
         runs = runs.where(job.where) if job.where else runs
     for law in job.laws:
@@ -92,10 +94,11 @@ def fit_partition(job: Job, task: Task) -> Done:
             for column in [*columns_of(law), *job.by, *([] if weights in ("row", "run") else [weights])]:
                 if column not in runs.frame.columns:
                     runs.column(column)  # raises, naming the nearest: this is not one group's fault
-            more, again, lost = _law(job, law, runs, spikes, diverged, task.previous)
+            more, again, checked = _law(job, law, runs, spikes, diverged, task.previous)
             out += more
             reused += again
-            dropped = {kind: max(n, dropped.get(kind, 0)) for kind, n in {**dropped, **lost}.items()}
+            # Each law's own columns are checked after the door's: most that any of them left out.
+            dropped |= {kind: max(n, dropped.get(kind, 0)) for kind, n in _dropped(checked, own).items()}
         out += [_refusal(job, law, key, "refused", reason) for key, reason in refused.items()]
     fields = schema(job)
     table = pa.Table.from_pylist(out, schema=fields)
@@ -207,8 +210,8 @@ def _plain_key(key: Key) -> Key:
 
 def _law(
     job: Job, law: Law, runs: Runs, spikes: Mapping[str, int], diverged: set[str], previous: pa.Table | None
-) -> tuple[list[dict[str, Any]], int, dict[str, int]]:
-    """A row of each group under one law, how many are those of before, and how many rows its own checks left out."""
+) -> tuple[list[dict[str, Any]], int, Runs]:
+    """A row of each group under one law, how many are those of before, and the table after the checks of its columns."""
     keys = [_plain_key(key) for key in keys_of(runs, job.by)]
     before, todo = _unchanged(job, law, runs, previous) if previous is not None else ({}, runs)
     fits, failed = _on_devices(job, law, todo)
@@ -219,14 +222,13 @@ def _law(
         if key in before:
             out.append(before[key])
         elif key in fits:
-            own = tables.get(key)
-            out.append(_row(job, law, fits[key], own, spikes, diverged) if own is not None else {})
+            out.append(_row(job, law, fits[key], tables[key], spikes, diverged))
         else:
             status, reason = failed.get(
                 key, ("refused", "no row is left after the checks of the columns that the law uses.")
             )
             out.append(_refusal(job, law, key, status, reason))
-    return [row for row in out if row], len(before), _dropped(checked, runs)
+    return out, len(before), checked
 
 
 def _checked(law: Law, runs: Runs) -> Runs:
@@ -354,13 +356,12 @@ def _findings(runs: Runs, names: Sequence[str]) -> tuple[int, list[str]]:
     return dropped, told
 
 
-def _dropped(runs: Runs, among: Runs) -> dict[str, int]:
-    """Rows of `among` that the door left out on the way to `runs`, by kind."""
-    names = set(among.names)
+def _dropped(runs: Runs, names: set[str] | None) -> dict[str, int]:
+    """Rows that the door left out, by kind: of these runs, or of all."""
     out: dict[str, int] = {}
     for finding in runs.findings:
         if finding.policy == "drop":
-            count = sum(n for run, n in finding.by_run.items() if run in names) if among is not runs else finding.count
+            count = finding.count if names is None else sum(n for run, n in finding.by_run.items() if run in names)
             out[finding.kind] = out.get(finding.kind, 0) + count
     return out
 

@@ -151,6 +151,8 @@ def bulk_fit(
             _look(done, count)
             folder.write(done.number, done.sha256, done.tally, done.table)
             count.wrote(done)
+        if not count.lost and not count.tally.statuses:
+            raise BulkError(f"`bulk_fit(where={where!r})`: no row of the source matches; nothing was fitted.")
         count.removed = folder.forget(count.partitions)
         folder.describe({**about, "finished": not count.lost, "partitions": count.partitions, **count.tally.document()})
         return count.summary()

@@ -80,7 +80,7 @@ def _kept(keep: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
 
 def _converged(pair: tuple[Minimum, Problem]) -> bool:
     minimum, problem = pair
-    if not np.isfinite(minimum.objective):
+    if not (np.isfinite(minimum.objective) and np.isfinite(minimum.normal).all()):
         return True  # nothing to polish
     keep = ~np.asarray(frozen(minimum.x, minimum.gradient, problem.low, problem.high))
     unit, _ = scaled_normal(minimum.normal, keep)

@@ -29,6 +29,7 @@ def test_every_benchmark_runs_quickly_and_writes_what_it_measured(tmp_path, data
         "bootstrap",
         "first_fit",
         "many_curves",
+        "bulk",
         "multi_power",
         "schedule",
         "growth",

@@ -40,6 +40,22 @@ def test_no_bit_depends_on_the_size_of_a_partition(reference, curves, tmp_path, 
     assert bits(table(tmp_path / "fits")) == bits(reference)
 
 
+@pytest.mark.slow
+def test_no_bit_of_a_curve_law_depends_on_its_neighbours(curves, tmp_path):
+    """Five starts: groups lie differently in a processor's vectors in each place of a batch."""
+    few = pd.read_parquet(curves)
+    few = few[few["run"] < "r000000024"]
+    found = []
+    for partition in (1, 5, 24):
+        out = tmp_path / str(partition)
+        fitted(few, out, "lr_annealing", starts=5, partition=partition)
+        found.append(bits(table(out)))
+    mixed = pd.concat([rows for _, rows in few.groupby(few["run"].str[-1] + few["run"])])
+    fitted(mixed, tmp_path / "mixed", "lr_annealing", starts=5, partition=24)
+    found.append(bits(table(tmp_path / "mixed")))
+    assert all(one == found[0] for one in found)
+
+
 def test_no_bit_depends_on_the_budget(reference, curves, tmp_path):
     done = fitted(curves, tmp_path / "fits", partition=1000, budget=4096 * 200)  # 200 rows a partition
     assert done.written > 8

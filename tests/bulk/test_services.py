@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import jaxlaws
+from jaxlaws import formula
 from jaxlaws.bulk import ray
 from jaxlaws.errors import BulkError, TableError
 
@@ -109,6 +112,19 @@ if __name__ == "__main__":
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert bits(table(tmp_path / "fits")) == bits(reference)
+
+
+def test_the_query_in_readme_joins_fits_with_runs(curves, tmp_path, monkeypatch):
+    duckdb = pytest.importorskip("duckdb")
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (query,) = re.findall(r"^```sql\n(.*?)^```$", readme, flags=re.MULTILINE | re.DOTALL)
+    fitted(curves, tmp_path / "fits", formula("L0 + A/step^alpha", inputs=("step",)))
+    (tmp_path / "runs").symlink_to(curves)
+    monkeypatch.chdir(tmp_path)
+    found = duckdb.sql(query).fetchall()
+    assert {row[0] for row in found} == {"constant", "cosine", "wsd", "step-down"}
+    good = pd.read_parquet(tmp_path / "fits").query("status == 'converged'")
+    assert sum(row[1] for row in found) == len(good)
 
 
 def test_a_database_stopped_midway_is_a_sentence_and_the_folder_goes_on(postgres, tmp_path, monkeypatch):

@@ -78,6 +78,7 @@ def test_fits_of_another_request_are_exit_2(jaxlaws, folder, runs):
         (["--at", "N=7e10"], "none of the laws can be evaluated"),
         (["--by", "size"], "unknown column `size`"),
         (["--where", "size > 3"], "size"),
+        (["--where", "step > 300"], "no row of the source matches"),
         (["--policy", "nonfinite=mend"], "must be one of raise, drop, keep"),
         (["--fix", "beta=1"], "unknown parameter `beta`"),
     ],
