@@ -27,7 +27,7 @@ def copied(to: Path) -> None:
     shutil.copytree(HOUSE, to / "jaxlaws", ignore=shutil.ignore_patterns("__pycache__"))
     for folder in ("contract", "golden"):
         shutil.copytree(LAND / "tests" / folder, to / "tests" / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "tests/conftest.py", "tests/known_weaknesses.txt"):
+    for file in ("pyproject.toml", "tests/conftest.py", "tests/servers.py", "tests/known_weaknesses.txt"):
         shutil.copy(LAND / file, to / file)
 
 
