@@ -29,7 +29,7 @@ def test_several_devices_of_a_process_give_the_same_bits(reference, curves, tmp_
     out = tmp_path / "fits"
     watch = """
 import importlib
-fitting = importlib.import_module("jaxlaws.fitting.fit")
+fitting = importlib.import_module("jaxlaws.fitting._searching")
 used, plain = set(), fitting.search_groups
 def search(*arguments):
     found = plain(*arguments)
