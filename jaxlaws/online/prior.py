@@ -83,7 +83,7 @@ def prior_from(
     >>> law = jaxlaws.catalogue["multi_power"]
     >>> prior = prior_from([law.constants[name] for name in ("25M", "100M", "400M")])
     >>> round(prior.sd()["L0"], 2)
-    0.16
+    0.14
     """
     sources = _listed(source)
     law = _law(sources)
