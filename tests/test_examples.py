@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from jaxlaws.schedules import parse
 
@@ -35,3 +36,16 @@ def test_planning_script_trains_a_run_and_keeps_it(python, tmp_path):
     assert again == first and part.read_bytes() == kept
     curve = pd.read_parquet(part)
     assert curve["step"].iloc[-1] == 50 and curve["loss"].between(0.0, 6.0).all()
+
+
+@pytest.mark.slow
+def test_the_table_of_the_planning_script_comes_back_from_its_curves(python):
+    folder = EXAMPLES / "plan_and_train"
+    printed = python(str(EXAMPLES / "plan_and_train.py"), "--table", "--out", str(folder))
+    stored = (folder / "table.md").read_text().splitlines()
+    # Digits that are printed; a fit on another machine may differ in the last one.
+    for line in (line for line in stored if line.startswith("| ")):
+        label = line.split("|")[1]
+        (again,) = [other for other in printed.splitlines() if other.startswith(f"|{label}|")]
+        for a, b in zip(line.split("|")[2:7], again.split("|")[2:7], strict=True):
+            assert a == b or abs(float(a) - float(b)) <= 2e-4, (line, again)
