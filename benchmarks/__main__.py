@@ -26,6 +26,8 @@ NAMES = (
     "extrapolation",
 )
 
+ASKED = ("online",)  # run only when named
+
 
 def main() -> int:
     """Exit 1 if a benchmark broke; a missed aim, a missing peer or missing data is printed and no fault."""
@@ -54,13 +56,15 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the claims about speed.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; default all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join((*NAMES, *ASKED))}; default all but the last"
+    )
     parser.add_argument("--quick", action="store_true", help="tiny counts, under two minutes: do they run?")
     parser.add_argument("--make-peers", action="store_true", help="make the peers' environments (a full run does)")
     parser.add_argument("--results", type=Path, metavar="FOLDER", help="where JSON goes (quick: a temporary folder)")
     options = parser.parse_args()
-    if unknown := sorted(set(options.names) - set(NAMES)):
-        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+    if unknown := sorted(set(options.names) - {*NAMES, *ASKED}):
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join((*NAMES, *ASKED))}")
     return options
 
 
