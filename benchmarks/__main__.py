@@ -32,16 +32,17 @@ ASKED = ("online",)  # run only when named
 def main() -> int:
     """Exit 1 if a benchmark broke; a missed aim, a missing peer or missing data is printed and no fault."""
     options = _options()
-    if options.make_peers or not options.quick:
+    chosen = {name: importlib.import_module(f"benchmarks.{name}") for name in options.names or NAMES}
+    if options.make_peers or (not options.quick and any(hasattr(one, "peer") for one in chosen.values())):
         _peers.make_environments()
     if options.make_peers and not options.names:
         return 0
     folder = options.results or (Path(tempfile.mkdtemp()) if options.quick else _harness.RESULTS)
     broken = []
-    for name in options.names or NAMES:
+    for name, benchmark in chosen.items():
         began = time.perf_counter()
         try:
-            report = importlib.import_module(f"benchmarks.{name}").report(quick=options.quick)
+            report = benchmark.report(quick=options.quick)
             _harness.show(report, quick=options.quick)
             path = _harness.store(report, folder, quick=options.quick)
             print(f"{path}, {time.perf_counter() - began:.0f} s\n", flush=True)

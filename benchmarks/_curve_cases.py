@@ -27,9 +27,9 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """Two sizes of mpl_curves; three peaks of one model of lr_schedules, with a cooldown to learn from and without; and
-    seven models with a cosine at twice the peak of the stable run."""
-    return [*multi_power(), *peaks(), *peaks(cooldown=False), *sizes()]
+    """Two sizes of mpl_curves; three peaks of one model of lr_schedules; and seven models with a cosine at twice the peak of
+    the stable run."""
+    return [*multi_power(), *peaks(), *sizes()]
 
 
 def multi_power() -> list[Case]:
@@ -45,21 +45,18 @@ def multi_power() -> list[Case]:
     return out
 
 
-def peaks(*, cooldown: bool = True) -> list[Case]:
-    """One model of 124M: a cosine of 25 000 steps to a tenth, the stable run of 50 000 and, with `cooldown`, a linear
-    one over the last fifth of 25 000 steps are fitted; every other run of the same peak is predicted."""
+def peaks() -> list[Case]:
+    """One model of 124M: a cosine of 25 000 steps to a tenth, the stable run of 50 000 and a linear cooldown over the last
+    fifth of 25 000 steps are fitted; every other run of the same peak is predicted."""
     table = _validated()
     table = table[table["N"] == 123587328.0]
     short = table["total"] == 25000
     fitted = table["run"].str.startswith("stable-124m") | (table["run"].str.startswith("cos-10-124m") & short)
-    if cooldown:
-        fitted |= table["run"].str.startswith("ann124-0.2") & short
+    fitted |= table["run"].str.startswith("ann124-0.2") & short
     out = []
     for peak in (1e-4, 5e-4, 1e-3):
         mine = np.isclose(table["peak"], peak)
-        name = f"peak {peak:g}" + ("" if cooldown else ", no cooldown")
-        group = "one peak" if cooldown else "no cooldown"
-        out.append(Case(name, group, table.loc[mine & fitted, KEPT], table.loc[mine & ~fitted, KEPT]))
+        out.append(Case(f"peak {peak:g}", "one peak", table.loc[mine & fitted, KEPT], table.loc[mine & ~fitted, KEPT]))
     return out
 
 

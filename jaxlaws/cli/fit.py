@@ -164,7 +164,7 @@ def fit(
         found = _marked(found, where)
         fits = list(found.values()) if isinstance(found, Fits) else [found]
         draws: dict[int, Draws] = {}
-        if bootstrap is not None:
+        if bootstrap is not None and not all(one.status.failed for one in fits):
             progress.doing(f"fitting {bootstrap} resamples")
             draws = _resampled(found, rows, progress, by=bootstrap_by, resamples=bootstrap, seed=seed)
             fits = [draws[i].marked(level) if i in draws else one for i, one in enumerate(fits)]

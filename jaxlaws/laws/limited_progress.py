@@ -27,7 +27,8 @@ from jaxlaws.spec import exponent, fixed, law, positive, power, quantity
     limits=(
         "The form was found on the runs of lr_schedules with two peaks; test errors of mpl_curves were in view when c was set.",
         "Runs of one peak without the run shift, or without a cooldown, may leave h undetermined: errors double.",
-        "Free m and d (the run shift) where all runs have one peak and warm-up; with different peaks leave them out.",
+        "Free m and d (the run shift) where runs have one peak and warm-up and saw their data in different orders; with "
+        "different peaks, or one order, leave them out.",
     ),
 )
 def limited_progress(curve, *, L0, A, B, a, k, h, q, c, m, d, lr_ref):

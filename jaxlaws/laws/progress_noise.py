@@ -24,7 +24,8 @@ from jaxlaws.spec import exponent, fixed, law, positive, power, quantity
     limits=(
         "q = .8, equal run weights and the shift's exponent were settled with test numbers of mpl_curves in view; a second "
         "data set agrees.",
-        "Free m and d (the run shift) only among runs of equal peak and warm-up: with different peaks it hurts.",
+        "Free m and d (the run shift) only among runs of equal peak and warm-up that saw their data in different orders: with "
+        "different peaks, or one order, it hurts.",
         "Deep drops (a tenth of the peak) and horizons beyond twice the fitted ones are where it errs most.",
     ),
 )

@@ -3,6 +3,7 @@
 | to know                                                      | use                                                  |
 |--------------------------------------------------------------|------------------------------------------------------|
 | how parameters, predictions and decisions scatter            | `bootstrap(fit, runs)` -> `Draws`: the default       |
+| the same of fits by group, also with shared parameters       | `bootstrap(fits, runs)` -> `Draws` by key            |
 | the interval of anything that is computed from parameters    | `draws.decide(fn)`, `draws.predict(...)`             |
 | the same at once, from the curvature at the fit              | `sandwich(fit, runs)`, `laplace(fit, runs)`          |
 | how far one parameter, or two, can be moved                  | `profile(fit, runs)`, `contour(fit, runs, pair)`     |
@@ -20,8 +21,9 @@
 | profile    | that rows scatter alike                    | yes                  | as it is                                   |
 | jackknife  | that runs are independent; no kinks        | no                   | three at least                             |
 
-Resamples, profiles and leave-one-outs are the fit's own problem under other weights: they start at the fit and are solved
-side by side. None of them sees that a law is wrong; `validate` does.
+A trunk and the runs that branch from it are one run here. Resamples, profiles and leave-one-outs are the fit's own problem
+under other weights: they start at the fit and are solved side by side. None of them sees that a law is wrong; `validate`
+does.
 """
 
 from jaxlaws.uncertainty.bootstrap import bootstrap

@@ -77,7 +77,7 @@ def bootstrap(
     as an array, or an objective of your own, are given again.
 
     Of fits by group it gives draws by the group's key; a group that cannot be resampled has none, and the reason in its
-    notes. Groups that share parameters are resampled as the one fit that they are.
+    notes; where none can, it raises. Groups that share parameters are resampled as the one fit that they are.
 
     Raises `FitError` where there is too little to resample. Same seed, data and device kind: same bits.
     """
@@ -108,6 +108,9 @@ def bootstrap(
             out[key] = resampled(subject(one, table.select(rows), weights=mine, objective=objective))
         except JaxlawsError as error:
             out[key] = _nothing(one, str(error))
+    if not any(map(len, out.values())):
+        first = next((draws.notes[0] for draws in out.values()), "there is no group.")
+        raise FitError(f"`bootstrap`: no group can be resampled; {first}")
     return out
 
 

@@ -148,7 +148,7 @@ def compare(
         said.append(
             {} if whole is None else _criteria(one, whole, table, train, folds, more, max(effective, default=0.0))
         )
-    told_apart = _comparable(every, fits, said)
+    told_apart = _comparable(every, [_chosen(one, table, train) for one in every], fits, said)
     order = np.argsort(np.where(np.isfinite(ranking.error), ranking.error, np.inf), kind="stable")
     tied = ranking.tied
     standings = tuple(
@@ -211,13 +211,16 @@ def _scores(a: Assessment, common: np.ndarray) -> dict[str, float]:
 
 
 def _comparable(
-    every: Sequence[Candidate], fits: Sequence[Fit | Fits | None], said: Sequence[dict[str, float]]
+    every: Sequence[Candidate],
+    chosen: Sequence[np.ndarray],
+    fits: Sequence[Fit | Fits | None],
+    said: Sequence[dict[str, float]],
 ) -> tuple[str, ...]:
     """What of the fitted rows cannot be compared between candidates; criteria that cannot be are made NaN."""
     notes = []
-    made = [(one, fit) for one, fit in zip(every, fits, strict=True) if fit is not None]
-    flat = [fit if isinstance(fit, Fit) else next(iter(fit.values())) for _, fit in made]
-    rows = {(one.where or "", sum(f.rows for f in _each(fit))) for one, fit in made}
+    made = [(one, rows, fit) for one, rows, fit in zip(every, chosen, fits, strict=True) if fit is not None]
+    flat = [fit if isinstance(fit, Fit) else next(iter(fit.values())) for _, _, fit in made]
+    rows = {(rows.tobytes(), sum(f.rows for f in _each(fit))) for _, rows, fit in made}
     if len(rows) > 1:
         for criteria_of in said:
             criteria_of |= {name: math.nan for name in ("aicc", "bic") if name in criteria_of}
@@ -230,7 +233,8 @@ def _comparable(
             f"Residuals are taken on different scales ({', '.join(sorted(scales))}): AICc and BIC are those of the outcomes "
             "themselves, by the Jacobian of the scale."
         )
-    if len({(f.objective_spec, f.weights) for f in flat}) > 1 or len(rows) > 1:
+    told = {(f.objective_spec, one.settings.get("weights", "row")) for (one, _, _), f in zip(made, flat, strict=True)}
+    if len(told) > 1 or len(rows) > 1:
         notes.append("Objectives, weights or rows differ: the column of objectives ranks nothing.")
     return tuple(notes)
 

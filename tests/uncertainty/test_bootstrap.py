@@ -189,6 +189,8 @@ def test_groups_are_resampled_each_on_its_rows(straight, two_lines, alone, alone
     np.testing.assert_allclose(draws["small"].params["a"], own.params["a"], rtol=1e-9)
     assert len(draws["tiny"]) == 0 and "2 runs cannot say" in draws["tiny"].notes[0]
     assert np.isnan(draws["tiny"].interval()["a"]).all()
+    with pytest.raises(JaxlawsError, match="no group can be resampled; .*unknown column `kind`"):
+        bootstrap(fits, two_lines, by="kind", resamples=16)
 
 
 def test_shared_parameters_are_resampled_in_all_groups_at_once(straight, two_lines, quick):
