@@ -26,7 +26,7 @@ NAMES = (
     "extrapolation",
 )
 
-ASKED = ("online",)  # run only when named
+ASKED = ("forecast", "online")  # run only when named
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the claims about speed.")
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join((*NAMES, *ASKED))}; default all but the last"
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join((*NAMES, *ASKED))}; default all but the last two"
     )
     parser.add_argument("--quick", action="store_true", help="tiny counts, under two minutes: do they run?")
     parser.add_argument("--make-peers", action="store_true", help="make the peers' environments (a full run does)")
