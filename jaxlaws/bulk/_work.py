@@ -239,11 +239,7 @@ def _checked(law: Law, runs: Runs) -> Runs:
 
 
 def _tables(runs: Runs, by: Sequence[str]) -> dict[Key, Runs]:
-    codes = runs.frame.groupby(list(by), sort=False, dropna=False).ngroup().to_numpy()
-    order = np.argsort(codes, kind="stable")
-    pieces = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-    keys = [_plain_key(key) for key in keys_of(runs, by)]
-    return {key: runs.take(rows) for key, rows in zip(keys, pieces, strict=True)} if len(runs) else {}
+    return {_plain_key(key): own for key, own in runs.groups(by)} if len(runs) else {}
 
 
 def _unchanged(job: Job, law: Law, runs: Runs, previous: pa.Table) -> tuple[dict[Key, dict[str, Any]], Runs]:
