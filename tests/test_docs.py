@@ -26,6 +26,7 @@ def blocks(page: Path) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.timeout(900)  # a minute by itself, and other tests run beside it
 def test_python_of_every_page_runs(python, tmp_path):
     """All pages in one process, each with names of its own."""
     pages = {named(page): code for page in PAGES if (code := blocks(page)).strip()}

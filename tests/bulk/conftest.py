@@ -16,6 +16,9 @@ from jaxlaws.runs import write_generated
 
 from .cases import FAULTS, POINTS, RUNS, fitted, table
 
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so would their children.
+LISTENING = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory) -> Path:
@@ -48,7 +51,7 @@ def child(tmp_path_factory) -> Callable[..., subprocess.Popen[str]]:
         told = {"PYTHONPATH": os.pathsep.join(paths), "JAX_COMPILATION_CACHE_DIR": str(cache)}
         told |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
         return subprocess.Popen(
-            [sys.executable, "-c", code],
+            [sys.executable, "-c", LISTENING + code],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
