@@ -23,6 +23,19 @@ Table = Annotated[
         show_default=False,
     ),
 ]
+Fix = Annotated[list[str] | None, typer.Option(metavar="P=V", help="Hold a parameter at a value. Repeatable.")]
+Free = Annotated[list[str] | None, typer.Option(metavar="P", help="Fit a parameter that the law holds. Repeatable.")]
+Bound = Annotated[list[str] | None, typer.Option(metavar="P=LO:HI", help="The box of a parameter. Repeatable.")]
+Prior = Annotated[list[str] | None, typer.Option(metavar="P=MEAN:SD", help="Normal prior on a parameter. Repeatable.")]
+Cost = Annotated[
+    str,
+    typer.Option(
+        metavar="SPEC", help="huber, squared, absolute, student or asymmetric, with numbers and log, raw or logit."
+    ),
+]
+Weights = Annotated[
+    str, typer.Option(metavar="row|run|COL", help="Every row counts the same, or every run, or a column says.")
+]
 Column = Annotated[
     list[str] | None,
     typer.Option(metavar="Q=COL", help="The table's column COL is quantity Q, such as N=params_total. Repeatable."),

@@ -13,15 +13,21 @@ import typer
 from jaxlaws.cli._opening import known, law_of
 from jaxlaws.cli._options import (
     AfterStep,
+    Bound,
     Column,
+    Cost,
+    Fix,
+    Free,
     Json,
     Policy,
+    Prior,
     Query,
     Schedules,
     Stitch,
     Table,
     Unit,
     Warmup,
+    Weights,
     bounds,
     priors,
     reading,
@@ -77,27 +83,12 @@ def bulk(
         bool,
         typer.Option("--resume/--fresh", help="Go on with what FOLDER holds of the same request, or begin anew there."),
     ] = True,
-    fix: Annotated[
-        list[str] | None, typer.Option(metavar="P=V", help="Hold a parameter at a value. Repeatable.")
-    ] = None,
-    free: Annotated[
-        list[str] | None, typer.Option(metavar="P", help="Fit a parameter that the law holds. Repeatable.")
-    ] = None,
-    bound: Annotated[
-        list[str] | None, typer.Option(metavar="P=LO:HI", help="The box of a parameter. Repeatable.")
-    ] = None,
-    prior: Annotated[
-        list[str] | None, typer.Option(metavar="P=MEAN:SD", help="Normal prior on a parameter. Repeatable.")
-    ] = None,
-    objective: Annotated[
-        str,
-        typer.Option(
-            metavar="SPEC", help="huber, squared, absolute, student or asymmetric, with numbers and log, raw or logit."
-        ),
-    ] = "huber:1e-3",
-    weights: Annotated[
-        str, typer.Option(metavar="row|run|COL", help="Every row counts the same, or every run, or a column says.")
-    ] = "row",
+    fix: Fix = None,
+    free: Free = None,
+    bound: Bound = None,
+    prior: Prior = None,
+    objective: Cost = "huber:1e-3",
+    weights: Weights = "row",
     starts: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Starts of each search. Default: 256, and 32 for laws of whole curves."),

@@ -11,16 +11,22 @@ import typer
 from jaxlaws.cli._opening import known, law_of, opened
 from jaxlaws.cli._options import (
     AfterStep,
+    Bound,
     BranchOf,
     Column,
+    Cost,
+    Fix,
+    Free,
     Json,
     Policy,
+    Prior,
     Query,
     Schedules,
     Stitch,
     Table,
     Unit,
     Warmup,
+    Weights,
     bounds,
     output_file,
     plot_file,
@@ -68,29 +74,14 @@ def fit(
         list[str] | None,
         typer.Option(metavar="P", help="With --by: values of this parameter drawn towards each other. Repeatable."),
     ] = None,
-    fix: Annotated[
-        list[str] | None, typer.Option(metavar="P=V", help="Hold a parameter at a value. Repeatable.")
-    ] = None,
-    free: Annotated[
-        list[str] | None, typer.Option(metavar="P", help="Fit a parameter that the law holds. Repeatable.")
-    ] = None,
-    bound: Annotated[
-        list[str] | None, typer.Option(metavar="P=LO:HI", help="The box of a parameter. Repeatable.")
-    ] = None,
-    prior: Annotated[
-        list[str] | None, typer.Option(metavar="P=MEAN:SD", help="Normal prior on a parameter. Repeatable.")
-    ] = None,
+    fix: Fix = None,
+    free: Free = None,
+    bound: Bound = None,
+    prior: Prior = None,
     column: Column = None,
     unit: Unit = None,
-    objective: Annotated[
-        str,
-        typer.Option(
-            metavar="SPEC", help="huber, squared, absolute, student or asymmetric, with numbers and log, raw or logit."
-        ),
-    ] = "huber:1e-3",
-    weights: Annotated[
-        str, typer.Option(metavar="row|run|COL", help="Every row counts the same, or every run, or a column says.")
-    ] = "row",
+    objective: Cost = "huber:1e-3",
+    weights: Weights = "row",
     starts: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Starts of the search. Default: 256, and 32 for laws of whole curves."),

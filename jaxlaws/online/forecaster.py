@@ -24,6 +24,7 @@ FINE = 1024  # steps among which these are chosen
 ROBUST = 2.0  # standard deviations beyond which a cell counts by its sign and little more
 CLIMBED = 0.99  # of the peak: the warm-up is over
 LOWEST = 1e-8  # of the peak: laws take powers of rates, which overflow in float32 at 0
+HALF = 1.645  # half of a 90 % interval, in standard deviations
 LATE = 0.1  # of the run so far: what the last losses are
 
 Schedule = Callable[[Any], Any] | tuple[Any, Any]
@@ -70,7 +71,7 @@ class Forecaster:
     error: Any = 5e-3
     skip: Any = -1.0
     tolerance: Any = 1e-3
-    width: Any = 1.645
+    width: Any = HALF
     cells: int = field(default=128, metadata={"static": True})
 
     def init(self, dtype: Any = jnp.float32) -> State:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxlaws.online.forecaster import Forecast
+from jaxlaws.online.forecaster import HALF, Forecast
 from jaxlaws.online.history import CLIP, UNTRIED, Count, Now, State
 
 RISE = 0.05  # share of its lowest level by which a smoothed loss may rise
@@ -64,9 +64,6 @@ def ends_worse(ours: Forecast, other: Forecast) -> Float[Array, " steps"]:
     apart = jnp.log(ours.loss) - jnp.log(other.loss)
     half = 0.5 * jnp.hypot(jnp.log(ours.high / ours.low), jnp.log(other.high / other.low))
     return jax.scipy.special.ndtr(HALF * apart / jnp.maximum(half, jnp.finfo(half.dtype).tiny))
-
-
-HALF = 1.645  # half of a 90 % interval, in standard deviations
 
 
 def behind(ours: Forecast, other: Forecast, *, sure: Any = 0.95) -> Bool[Array, " steps"]:

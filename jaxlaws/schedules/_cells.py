@@ -11,7 +11,6 @@ first four moments are kept. All of this is host code in NumPy; it runs once a c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -38,45 +37,6 @@ class Edges:
     at: Array
     forced: Array
     sharp: Array
-
-    @cached_property
-    def near(self) -> Panels:
-        """Panels of each cell, graded towards its end."""
-        return panels_of(self.at, panels=panels_needed(self.at))
-
-    @cached_property
-    def steps(self) -> Points:
-        """Rule for sums over the steps of each cell, `(cells, 2)`."""
-        return gauss(np.ones(int(self.at[-1]) + 1), whole(self.at))
-
-
-@dataclass(frozen=True)
-class Panels:
-    """Steps `first..last` of each panel, `(cells, panels)`, empty ones first > last; the others, in any order, follow each other
-    without a gap."""
-
-    first: Array
-    last: Array
-
-    @cached_property
-    def used(self) -> Array:
-        """Places of those that are not empty, in order of their steps."""
-        used = np.flatnonzero(self.last >= self.first)
-        return used[np.argsort(self.first.ravel()[used])]
-
-    @cached_property
-    def begin(self) -> Array:
-        return self.first.ravel()[self.used]
-
-    @cached_property
-    def counts(self) -> Array:
-        return self.last.ravel()[self.used] - self.begin + 1
-
-    @cached_property
-    def offset(self) -> Array:
-        """Of each step from the middle of its panel."""
-        steps = np.arange(self.begin[0], self.begin[0] + self.counts.sum())
-        return steps - np.repeat(self.begin + 0.5 * (self.counts - 1), self.counts)
 
 
 def edges_of(lr: Array, logged: Array, *, top: int) -> Edges:
@@ -127,13 +87,9 @@ def _leaps(lr: Array) -> Array:
     return (size > 0.05 * np.maximum(lr[:-1], lr[1:])) & (size > 5.0 * beside)
 
 
-def whole(edges: Array) -> Panels:
-    """A panel a cell."""
-    return Panels(edges[:-1, None] + 1, edges[1:, None])
-
-
-def panels_of(edges: Array, *, panels: int) -> Panels:
-    """Panels of each cell, graded towards its end."""
+def panels_of(edges: Array, *, panels: int) -> tuple[Array, Array]:
+    """First and last step of each cell's panels, graded towards the cell's end; shape `(cells, panels)`, empty ones
+    first > last."""
     length = np.diff(edges)
     first = np.empty((len(length), panels), dtype=np.int64)
     final = np.empty_like(first)
@@ -147,7 +103,7 @@ def panels_of(edges: Array, *, panels: int) -> Panels:
         first[:, p], final[:, p] = begin, end
         end = begin - 1
         size *= ratio
-    return Panels(first, final)
+    return first, final
 
 
 def panels_needed(edges: Array) -> int:
@@ -156,33 +112,40 @@ def panels_needed(edges: Array) -> int:
     return int(np.clip(np.ceil(np.log2(0.25 * widest + 1.0)), 1, 8))
 
 
-def gauss(weight: Array, panels: Panels) -> Points:
-    """Two-point Gauss rule of the measure `weight[k]` at the steps k of each panel.
+def gauss(weight: Array, first: Array, last: Array) -> Points:
+    """Two-point Gauss rule of the measure `weight[k]` at steps k = first..last, for each pair of them.
 
-    `weight` has shape `(steps,)`, with one sign inside a panel; panels that are empty or carry nothing get weight 0.
+    `weight` has shape `(steps,)`, with one sign inside a panel; panels that are empty or carry nothing get weight 0. The
+    others, in any order, follow each other without a gap.
     """
-    first, last, used, begin = panels.first.ravel(), panels.last.ravel(), panels.used, panels.begin
-    low = int(begin[0])
-    moment = weight[low : low + len(panels.offset)].copy()
+    shape = first.shape
+    first, last = first.ravel(), last.ravel()
+    used = np.flatnonzero(last >= first)
+    used = used[np.argsort(first[used])]
+    begin = first[used]
+    counts = last[used] - begin + 1
+    middle = begin + 0.5 * (counts - 1)
+    low, steps = int(begin[0]), int(counts.sum())
+    mass = weight[low : low + steps]
+    offset = np.arange(low, low + steps) - np.repeat(middle, counts)
 
-    def summed() -> Array:
-        return np.add.reduceat(moment, begin - low)
+    def summed(values: Array) -> Array:
+        return np.add.reduceat(values, begin - low)
 
-    total, mean, second, third = np.zeros((4, len(first)))
-    own = summed()
+    own = summed(mass)
     safe = np.where(own != 0, own, 1.0)
-    moment *= panels.offset
-    away = summed() / safe
-    x = panels.offset - np.repeat(away, panels.counts)
-    np.multiply(weight[low : low + len(x)], x, out=moment)
-    total[used] = own
-    moment *= x
-    second[used] = summed() / safe
-    moment *= x
-    third[used] = summed() / safe
-    mean[:] = last
-    mean[used] = begin + 0.5 * (panels.counts - 1) + away
-    return _two_points(total, mean, second, third, first, np.maximum(last, first), panels.first.shape)
+    away = summed(mass * offset) / safe
+    x = offset - np.repeat(away, counts)
+    moment = mass * x * x
+    total, second, third = np.zeros((3, len(first)))
+    mean = last.astype(np.float64)
+    total[used], mean[used], second[used], third[used] = (
+        own,
+        middle + away,
+        summed(moment) / safe,
+        summed(moment * x) / safe,
+    )
+    return _two_points(total, mean, second, third, first, np.maximum(last, first), shape)
 
 
 def past(weight: Array, cut: Edges, logged: Array, *, ratio: float) -> Points:

@@ -335,8 +335,9 @@ def _curve(lr: np.ndarray, logged: np.ndarray, batch: Any, climb: int, warmup: s
     else:
         cut = _cells.edges_of(lr, logged, top=top)
         past = _cells.past(drop, cut, logged, ratio=_RATIO) if anneal else None
-    edges, quad = cut.at, cut.steps
-    near = _cells.gauss(drop, cut.near)
+    edges = cut.at
+    near = _cells.gauss(drop, *_cells.panels_of(edges, panels=_cells.panels_needed(edges)))
+    quad = _cells.gauss(np.ones_like(lr), edges[:-1, None] + 1, edges[1:, None])
     steps = np.arange(len(lr))
 
     def node(points: _cells.Points) -> Node:
@@ -388,8 +389,8 @@ def _curve_on_grid(given: np.ndarray, lr: Any, logged: np.ndarray, batch: Any) -
 
     panels = _cells.panels_of(edges, panels=_cells.panels_needed(edges))
     ones = np.ones(int(edges[-1]) + 1)
-    near = _cells.gauss(ones, panels)
-    cell_points = _cells.gauss(ones, _cells.whole(edges))
+    near = _cells.gauss(ones, *panels)
+    cell_points = _cells.gauss(ones, edges[:-1, None] + 1, edges[1:, None])
 
     def node(points: _cells.Points) -> Node:
         own = np.broadcast_to(owner[:, None], points.step.shape)
