@@ -4,6 +4,7 @@ transformations."""
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,9 +20,11 @@ from jaxlaws.fitting.problem import Data, Layout, Slot, arrays_of, objective_of,
 from jaxlaws.fitting.starts import sobol
 from jaxlaws.objectives import Normal, Objective, huber
 from jaxlaws.solvers import Descent, LevenbergMarquardt, Race, Rung, Solver, Status, frozen, levenberg_marquardt, race
+from jaxlaws.solvers.race import in_cache
 from jaxlaws.spec import Law, Param
 
 AGREE = 1.01  # a start agrees when its objective is within this factor of the best
+TOGETHER = 8  # groups that are searched side by side at least
 POLISHED = 8  # starts that take more trips at the end
 ROUNDING = 1e-20  # cost of a row that is mere rounding: exact data raise no doubt about the minimum
 
@@ -56,11 +59,24 @@ def search(plan: Plan, problem: Problem, starts: Any) -> Race:
     """Minimum for each group over its starts `(groups, starts, params)`, in coordinates.
 
     Every leaf of `problem` has a leading axis of groups; objective, priors and box must be the same for all of them.
+    Groups beyond what a core's cache holds take their turns.
     """
     if plan.explore is not None or not isinstance(plan.solver, LevenbergMarquardt):
         alone = jax.vmap(lambda p, s: _search(plan, jax.tree.map(lambda leaf: leaf[None], p), s[None]))
         return jax.tree.map(lambda leaf: leaf[:, 0], alone(problem, starts))
-    return _search(plan, problem, starts)
+    groups, many, n = starts.shape
+    size = max(TOGETHER, in_cache(n * many * math.prod(problem.data.observed.shape[1:])))
+    if groups <= size or jax.default_backend() != "cpu":
+        return _search(plan, problem, starts)
+    blocks = -(-groups // size)
+
+    def cut(leaf: Any) -> Any:  # the last block is filled up with its last group
+        leaf = jnp.asarray(leaf)
+        filled = jnp.concatenate([leaf, jnp.repeat(leaf[-1:], blocks * size - groups, axis=0)])
+        return filled.reshape(blocks, size, *leaf.shape[1:])
+
+    found = jax.lax.map(lambda block: _search(plan, *block), jax.tree.map(cut, (problem, starts)))
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:groups], found)
 
 
 def _search(plan: Plan, problem: Problem, starts: Any) -> Race:

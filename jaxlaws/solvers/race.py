@@ -124,7 +124,7 @@ def _stage(solver: Solver, residuals: Residuals, starts: Any, low: Any, high: An
         return jax.tree.map(lambda leaf: leaf.reshape(groups, size, *leaf.shape[1:]), found)
 
     rows = jax.eval_shape(lambda s: batched(residuals)(tuple(s[:, 0, i] for i in range(n))), starts).shape[0]
-    size = max(1, 1 << max(0, (_BLOCK // (n * rows * groups)).bit_length() - 1))
+    size = in_cache(n * rows * groups)
     if count <= size:
         return run(starts)
     blocks = -(-count // size)
@@ -135,6 +135,11 @@ def _stage(solver: Solver, residuals: Residuals, starts: Any, low: Any, high: An
         return jnp.moveaxis(leaf, 0, 1).reshape(groups, blocks * size, *leaf.shape[3:])[:, :count]
 
     return jax.tree.map(whole, found)
+
+
+def in_cache(numbers: int) -> int:
+    """How many problems, each with so many numbers in its derivatives, a core's cache holds: a power of two."""
+    return max(1, 1 << max(0, (_BLOCK // max(numbers, 1)).bit_length() - 1))
 
 
 def _ranked(objective: Any) -> Any:

@@ -9,7 +9,7 @@ import pytest
 
 from jaxlaws import catalogue, fit, normal
 from jaxlaws.errors import TracerError
-from jaxlaws.fitting import solve
+from jaxlaws.fitting import engine, solve
 from jaxlaws.objectives import huber, squared
 from jaxlaws.schedules import cosine
 from jaxlaws.schedules.curve import Curve
@@ -112,9 +112,11 @@ def test_solve_under_vmap_fits_every_member(process, rows, power_fit):
     np.testing.assert_allclose(floors, np.array(scale) * power_fit["E"], rtol=close(process)["rel"])
 
 
-@pytest.mark.parametrize("levels", [1, 2])
-def test_members_under_vmap_are_what_each_is_alone(process, rows, levels):
+@pytest.mark.parametrize(("levels", "together"), [(1, 8), (2, 8), (1, 3)])
+def test_members_under_vmap_are_what_each_is_alone(process, rows, levels, together, monkeypatch):
     x, y = rows
+    monkeypatch.setattr(engine, "TOGETHER", together)  # of four members: two turns, the second of which is filled up
+    monkeypatch.setattr(engine, "in_cache", lambda numbers: 1)
     weights = jnp.asarray(np.random.default_rng(0).uniform(0.5, 2.0, (4, len(y))), process)
 
     def one(w):
