@@ -1,6 +1,6 @@
 """100 000 curves of 256 logged steps, each its own fit of `lr_annealing` from 16 starts, from partitioned Parquet to a folder of fits.
 
-The database is `generate`'s, with the faults of real logs. What is not spent in `fit(by="run")` is overhead: reading, the door,
+The database is `generate`'s, with the faults of real logs. What is not spent in `fit_groups` is overhead: reading, the door,
 hashes, anomalies, writing. It is counted in seconds of processor time, which others' work on the machine does not change
 much. Every engine fits 10 000 runs, and its fits are compared bit for bit with those of one process.
 """
@@ -92,7 +92,7 @@ def ours(source: str, out: str, engine: str, partition: int) -> dict[str, Any]:
     from jaxlaws.bulk import _work
 
     inside = [0.0]
-    plain = _work.fit
+    plain = _work.fit_groups
 
     def timed(*arguments: Any, **told: Any) -> Any:
         began = time.process_time()
@@ -101,7 +101,7 @@ def ours(source: str, out: str, engine: str, partition: int) -> dict[str, Any]:
         finally:
             inside[0] += time.process_time() - began
 
-    _work.fit = timed  # of this process alone: the fits of other engines are elsewhere
+    _work.fit_groups = timed  # of this process alone: the fits of other engines are elsewhere
     jax.devices()
     before = peak_mb()
     began = time.perf_counter()

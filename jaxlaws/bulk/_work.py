@@ -17,8 +17,9 @@ from jaxlaws.bulk.forecast import Target, forecasts
 from jaxlaws.bulk.partition import Partition, keys_of, split
 from jaxlaws.bulk.summary import counted
 from jaxlaws.errors import JaxlawsError
-from jaxlaws.fitting import Fit, fit
+from jaxlaws.fitting import Fit
 from jaxlaws.fitting.assemble import columns_of, numeric_columns
+from jaxlaws.fitting.fit import fit_groups
 from jaxlaws.runs import Runs
 from jaxlaws.runs.stream import Block
 from jaxlaws.spec import Law
@@ -119,8 +120,10 @@ def schema(job: Job) -> pa.Schema:
         }
     columns |= dict.fromkeys(("objective", "misfit", "agree", "remaining", "condition"), number)
     columns |= {"at_bound": texts, "trade_offs": texts, "rows": whole, "runs": whole, "last_step": number}
-    columns |= {"spikes": whole, "diverged": pa.bool_(), "far_runs": texts, "dropped": whole, "findings": texts}
-    columns |= {"rates": texts, "notes": texts}
+    columns |= {"spikes": whole, "diverged": pa.bool_()}
+    if "run" not in job.by:
+        columns |= {"distance_by_run": pa.map_(text, number), "far_runs": texts}
+    columns |= {"dropped": whole, "findings": texts, "rates": texts, "notes": texts}
     each = number if "run" in job.by else pa.map_(text, number)
     columns |= {target.column: each if target.inputs is None else number for target in job.at}
     return pa.schema([*columns.items(), ("input_hash", text)])
@@ -212,86 +215,82 @@ def _law(
     job: Job, law: Law, runs: Runs, spikes: Mapping[str, int], diverged: set[str], previous: pa.Table | None
 ) -> tuple[list[dict[str, Any]], int, Runs]:
     """A row of each group under one law, how many are those of before, and the table after the checks of its columns."""
-    keys = [_plain_key(key) for key in keys_of(runs, job.by)]
-    before, todo = _unchanged(job, law, runs, previous) if previous is not None else ({}, runs)
-    fits, failed = _on_devices(job, law, todo)
-    checked = _checked(law, todo)
-    tables = _tables(checked, job.by)
+    checked, groups, failed = _grouped(law, runs, job.by)
+    before = {} if previous is None else _unchanged(job, law, groups, previous)
+    fits, more = _on_devices(job, law, [(key, own) for key, own in groups.items() if key not in before])
+    failed |= more
+    gone = ("refused", "no row is left after the checks of the columns that the law uses.")
     out = []
-    for key in keys:
+    for key in map(_plain_key, keys_of(runs, job.by)):
         if key in before:
             out.append(before[key])
         elif key in fits:
-            out.append(_row(job, law, fits[key], tables[key], spikes, diverged))
+            out.append(_row(job, law, fits[key], groups[key], spikes, diverged))
         else:
-            status, reason = failed.get(
-                key, ("refused", "no row is left after the checks of the columns that the law uses.")
-            )
-            out.append(_refusal(job, law, key, status, reason))
+            out.append(_refusal(job, law, key, *failed.get(key, gone)))
     return out, len(before), checked
 
 
-def _checked(law: Law, runs: Runs) -> Runs:
+def _grouped(law: Law, runs: Runs, by: Sequence[str]) -> tuple[Runs, dict[Key, Runs], dict[Key, tuple[str, str]]]:
+    """The table after the checks of the columns that a law uses, its groups, and what is said of those that are refused."""
+    columns = numeric_columns(law)
     try:
-        return runs.checked(numeric_columns(law))
-    except JaxlawsError:  # told of the groups that it concerns
-        return runs
+        checked = runs.checked(columns)
+        return checked, {_plain_key(key): own for key, own in checked.groups(by)}, {}
+    except JaxlawsError:  # concerns some of the groups, or leaves none of the rows
+        groups: dict[Key, Runs] = {}
+        failed: dict[Key, tuple[str, str]] = {}
+        for key, own in runs.groups(by):
+            try:
+                groups[_plain_key(key)] = own.checked(columns)
+            except JaxlawsError as error:
+                failed[_plain_key(key)] = ("refused", str(error))
+        return runs, groups, failed
 
 
-def _tables(runs: Runs, by: Sequence[str]) -> dict[Key, Runs]:
-    return {_plain_key(key): own for key, own in runs.groups(by)} if len(runs) else {}
-
-
-def _unchanged(job: Job, law: Law, runs: Runs, previous: pa.Table) -> tuple[dict[Key, dict[str, Any]], Runs]:
-    """Rows of before whose input is the same, and the runs of the other groups."""
+def _unchanged(job: Job, law: Law, groups: Mapping[Key, Runs], previous: pa.Table) -> dict[Key, dict[str, Any]]:
+    """Rows of before whose input is the same."""
     import pyarrow.compute as pc
 
     rows = previous.filter(pc.equal(previous["law"], law.label)).to_pylist()
     known = {_plain_key(tuple(row[name] for name in job.by)): row for row in rows if row["input_hash"]}
-    tables = _tables(_checked(law, runs), job.by)
-    same = {key: known[key] for key, own in tables.items() if key in known and known[key]["input_hash"] == own.sha256}
-    keys = [_plain_key(key) for key in keys_of(runs, job.by)]
-    codes = runs.frame.groupby(list(job.by), sort=False, dropna=False).ngroup().to_numpy()
-    return same, runs.select(np.array([key not in same for key in keys], dtype=bool)[codes])
+    return {key: row for key, row in known.items() if key in groups and row["input_hash"] == groups[key].sha256}
 
 
-def _on_devices(job: Job, law: Law, runs: Runs) -> tuple[dict[Key, Fit], dict[Key, tuple[str, str]]]:
-    """Fits by key, and what is said of groups that have none. The groups are dealt to the devices of this process."""
+Found = tuple[dict[Key, Fit], dict[Key, tuple[str, str]]]
+"""Fits by key, and status and reason of groups that have none."""
+
+
+def _on_devices(job: Job, law: Law, groups: Sequence[tuple[Key, Runs]]) -> Found:
+    """Fits of the groups, which are dealt to the devices of this process."""
     devices = jax.local_devices()
-    codes = runs.frame.groupby(list(job.by), sort=False, dropna=False).ngroup().to_numpy()
-    count = codes.max(initial=-1) + 1
-    if len(devices) == 1 or count < 2 * len(devices):
-        return _fits(job, law, runs)
-    share = codes * len(devices) // count
+    if len(devices) == 1 or len(groups) < 2 * len(devices):
+        return _fits(job, law, groups)
+    edges = [len(groups) * i // len(devices) for i in range(len(devices) + 1)]
 
-    def one(i: int) -> tuple[dict[Key, Fit], dict[Key, tuple[str, str]]]:
+    def one(i: int) -> Found:
         with jax.default_device(devices[i]):
-            return _fits(job, law, runs.select(share == i))
+            return _fits(job, law, groups[edges[i] : edges[i + 1]])
 
     with ThreadPoolExecutor(len(devices)) as threads:
         parts = list(threads.map(one, range(len(devices))))
     return {k: v for found, _ in parts for k, v in found.items()}, {k: v for _, bad in parts for k, v in bad.items()}
 
 
-def _fits(job: Job, law: Law, runs: Runs) -> tuple[dict[Key, Fit], dict[Key, tuple[str, str]]]:
-    if len(runs) == 0:
+def _fits(job: Job, law: Law, groups: Sequence[tuple[Key, Runs]]) -> Found:
+    if not groups:
         return {}, {}
     try:
-        found: Any = fit(law, runs, by=job.by, **job.settings_of(law))
-        return {_plain_key(one.key): one for one in found.values()}, {}
+        found = fit_groups(law, groups, job.by, **job.settings_of(law))
+        return {key: one for (key, _), one in zip(groups, found, strict=True)}, {}
     except Exception as error:
-        halves = split(runs, job.by)
-        if halves is None:
+        if len(groups) == 1:
             known = isinstance(error, JaxlawsError)
             reason = str(error) if known else f"{type(error).__name__}: {str(error)[:200]}"
-            return {}, {_plain_key(keys_of(runs, job.by)[0]): ("refused" if known else "error", reason)}
-    fits: dict[Key, Fit] = {}
-    failed: dict[Key, tuple[str, str]] = {}
-    for half in halves:
-        more, bad = _fits(job, law, half)
-        fits |= more
-        failed |= bad
-    return fits, failed
+            return {}, {groups[0][0]: ("refused" if known else "error", reason)}
+    half = len(groups) // 2
+    (fits, failed), (more, bad) = _fits(job, law, groups[:half]), _fits(job, law, groups[half:])
+    return fits | more, failed | bad
 
 
 # --- one row -------------------------------------------------------------------------------------------------------------------
@@ -314,7 +313,9 @@ def _row(job: Job, law: Law, one: Fit, runs: Runs, spikes: Mapping[str, int], di
     names = runs.names
     row["spikes"] = sum(spikes.get(name, 0) for name in names)
     row["diverged"] = any(name in diverged for name in names)
-    row["far_runs"] = [] if one.status.failed else _far(one, runs)
+    if "run" not in job.by:
+        distance = {} if one.status.failed else _distances(one, runs)
+        row |= {"distance_by_run": list(distance.items()), "far_runs": anomalies.far(distance, len(runs))}
     count, findings = _findings(runs, names)
     table = {finding.message for finding in runs.findings}
     row |= {"dropped": count, "findings": findings, "rates": list(one.schedules.values())}
@@ -322,11 +323,11 @@ def _row(job: Job, law: Law, one: Fit, runs: Runs, spikes: Mapping[str, int], di
     return row | ({} if one.status.failed else forecasts(one, runs, job.at, each="run" in job.by))
 
 
-def _far(one: Fit, runs: Runs) -> list[str]:
+def _distances(one: Fit, runs: Runs) -> dict[str, float]:
     try:
-        return anomalies.far(one, runs)
+        return anomalies.distances(one, runs) if len(runs.names) > 1 else {}
     except JaxlawsError:  # rows that cannot be predicted are nobody's anomaly
-        return []
+        return {}
 
 
 def _refusal(job: Job, law: Law, key: Key, status: str, reason: str) -> dict[str, Any]:

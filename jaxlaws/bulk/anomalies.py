@@ -3,6 +3,7 @@ of the other runs of its group."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 WINDOW = 5  # points on each side of one
 NOISY = 6.0  # standard deviations of a run's own noise above its neighbours make a spike,
 LEAST = 0.02  # if they are as much of the loss too: of curves without noise every bend would be one
-FAR = 3.0  # times the median error of a group's runs make a run far from its group's law,
+FAR = 3.0  # times the median distance of a group's runs make a run far from its group's law,
+FAR_ROW = 6.0  # where runs are single rows; of normal errors that is 4 standard deviations,
 FEW = 3  # of at least so many
 
 
@@ -53,10 +55,24 @@ def diverged(runs: Runs) -> set[str]:
     return {run for finding in runs.findings if finding.kind == "diverged" for run in finding.by_run}
 
 
-def far(fit: Fit, runs: Runs) -> list[str]:
-    """Runs of a group whose mean relative error under the group's fit is more than three times that of the median run."""
-    if len(runs.names) < FEW or len(runs.names) == len(runs):
+def distances(fit: Fit, runs: Runs) -> dict[str, float]:
+    """How far each run of a group is from the group's law: the mean of |prediction / observation - 1| over its rows."""
+    predicted, observed = fit.predict(runs), runs.column(fit.law.output.symbol)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.abs(predicted / observed - 1.0)
+    there = np.isfinite(error)  # a curve law says nothing of step 0
+    codes, names = runs.frame["run"].factorize()
+    total = np.bincount(codes[there], error[there], len(names))
+    count = np.bincount(codes[there], minlength=len(names))
+    return {str(names[i]): float(total[i] / count[i]) for i in np.flatnonzero(count)}
+
+
+def far(distance: Mapping[str, float], rows: int) -> list[str]:
+    """Runs whose `distance` is more than three times that of the median run of their group, which has so many `rows`.
+
+    Six times where a run is one row: a single error scatters more than the mean of many.
+    """
+    if len(distance) < FEW:
         return []
-    errors = {run: score["mape"] for run, score in fit.score(runs)["by_run"].items()}
-    limit = FAR * float(np.median(list(errors.values())))
-    return [run for run, error in errors.items() if error > limit]
+    limit = (FAR if rows > len(distance) else FAR_ROW) * float(np.median(list(distance.values())))
+    return [run for run, error in distance.items() if error > limit]

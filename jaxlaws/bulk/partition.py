@@ -99,7 +99,7 @@ def rows_of(source: Any) -> int | None:
         return None  # the reader says what is wrong with it
 
 
-def split(rows: Block | Runs, by: Sequence[str]) -> tuple[Any, Any] | None:
+def split(rows: Block, by: Sequence[str]) -> tuple[Block, Block] | None:
     """The groups in two halves, or None where there is only one."""
     codes = _codes(rows, by)
     if codes.max(initial=0) == 0:

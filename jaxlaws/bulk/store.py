@@ -1,7 +1,7 @@
 """The folder of a bulk fit: one Parquet file a partition, each whole or not there, and one writer at a time.
 
 OUT/_bulk.json             the request, how the source is cut, and whether all of it is done
-OUT/part-000000.parquet    the fits of partition 0, a row a group and law; its metadata have the hash of its input
+OUT/part-000000.parquet    the fits of partition 0, a row a group and law; its metadata have the hashes of its input and of itself
 OUT/.lock                  held while somebody writes; the system lets go of it when that process ends, however it ends
 """
 
@@ -25,7 +25,7 @@ from jaxlaws.errors import BulkError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT = 1
+FORMAT = 2
 REQUEST, LOCK = "_bulk.json", ".lock"
 META = b"jaxlaws"
 
@@ -64,6 +64,8 @@ class Folder:
             with parquet.ParquetFile(place, page_checksum_verification=True) as file:
                 table = file.read()
                 meta = json.loads((file.schema_arrow.metadata or {})[META])
+            if meta.pop("content") != _content(table, meta):
+                return None, f"{place} is damaged (it does not hold what was written); fitted again."
             if meta["request"] != self.request or meta["partition"] != number:
                 return None, f"{place} is of another request; fitted again."
             return Stored(meta["sha256"], meta["tally"], table), ""
@@ -76,6 +78,7 @@ class Folder:
         from pyarrow import parquet
 
         meta = {"request": self.request, "partition": number, "sha256": sha256, "tally": tally}
+        meta["content"] = _content(table, meta)
         table = table.replace_schema_metadata({META: json.dumps(meta).encode()})
         _whole(
             self.place(number),
@@ -174,6 +177,12 @@ def _locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)  # which lets go of it
+
+
+def _content(table: pa.Table, meta: Mapping[str, Any]) -> str:
+    """Hash of every cell and of what is said of them: a Parquet file has checksums of its pages, but none of their headers
+    nor of its footer."""
+    return hashlib.sha256(json.dumps([meta, table.to_pylist()], sort_keys=True).encode()).hexdigest()
 
 
 def _whole(place: Path, write: Callable[[Any], Any]) -> None:

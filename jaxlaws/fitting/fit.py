@@ -79,22 +79,20 @@ def fit(
         if column not in table.frame.columns:
             table.column(column)  # raises, naming the nearest
     table = table.checked(numeric_columns(law))
-    told = tuple(filter(None, (getattr(some, "origin", "") for some in (fix, priors))))
-    fix = {k: float(v) for k, v in (fix or {}).items()}
-    settings = Settings(
-        law=law,
-        params=boxes(law, fix=fix, free=free, bounds=bounds or {}),
-        fix=fix,
-        objective=huber() if objective is None else objective,
+    settings = _settings(
+        law,
+        objective=objective,
         weights=weights,
-        starts=(32 if law.is_curve else 256) if starts is None else starts,
-        priors=dict(priors or {}),
-        solver=levenberg_marquardt() if solver is None else solver,
+        starts=starts,
+        fix=fix,
+        free=free,
+        bounds=bounds,
+        priors=priors,
+        solver=solver,
         explore=explore,
-        rungs=None if rungs is None else tuple(rungs),
+        rungs=rungs,
         seed=seed,
         bins=bins,
-        told=told,
     )
     for name in [*settings.priors, *share]:
         free_names = {k for k, p in settings.params.items() if p.fixed is None and p.reference is None}
@@ -113,6 +111,52 @@ def fit(
         seconds = {"compile": min(compiled(), total), "run": max(total - compiled(), 0.0)}
     done = [dataclasses.replace(f, seconds=seconds) for f in fits]
     return Fits(done) if by else done[0]
+
+
+def fit_groups(law: Law, groups: Iterable[tuple[tuple[Any, ...], Runs]], by: Sequence[str], **told: Any) -> list[Fit]:
+    """Fit of each of `groups`, keys with their rows, as `fit(by=...)` makes them; `told` are arguments of `fit`.
+
+    For callers that have grouped a table already, and have checked it: `Runs.checked(numeric_columns(law))`, then
+    `Runs.groups(by)`.
+    """
+    settings = _settings(law, **told)
+    with jax.enable_x64(True):
+        return _fit_groups(settings, groups, tuple(by), alone=False)
+
+
+def _settings(
+    law: Law,
+    *,
+    objective: Objective | None,
+    weights: str,
+    starts: int | np.ndarray | None,
+    fix: Mapping[str, float] | None,
+    free: Sequence[str],
+    bounds: Mapping[str, tuple[float, float]] | None,
+    priors: Mapping[str, Normal] | None,
+    solver: Solver | None,
+    seed: int,
+    bins: int | None,
+    explore: Descent | None = None,
+    rungs: Sequence[Rung] | None = None,
+) -> Settings:
+    told = tuple(filter(None, (getattr(some, "origin", "") for some in (fix, priors))))
+    fix = {k: float(v) for k, v in (fix or {}).items()}
+    return Settings(
+        law=law,
+        params=boxes(law, fix=fix, free=free, bounds=bounds or {}),
+        fix=fix,
+        objective=huber() if objective is None else objective,
+        weights=weights,
+        starts=(32 if law.is_curve else 256) if starts is None else starts,
+        priors=dict(priors or {}),
+        solver=levenberg_marquardt() if solver is None else solver,
+        explore=explore,
+        rungs=None if rungs is None else tuple(rungs),
+        seed=seed,
+        bins=bins,
+        told=told,
+    )
 
 
 def _fit_groups(

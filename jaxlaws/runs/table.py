@@ -130,7 +130,7 @@ class Runs:
         """The table after the door's checks on exactly the columns that are going to be used."""
         return check_columns(self, columns, self.policies)
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hash of what the table says: columns by name, numbers as float64, anything else as text, in row order."""
         return _content((name, *self._cells_of(name)) for name in self.frame.columns).hex()

@@ -127,6 +127,19 @@ def test_the_query_in_readme_joins_fits_with_runs(curves, tmp_path, monkeypatch)
     assert sum(row[1] for row in found) == len(good)
 
 
+def test_the_query_in_scale_lists_runs_by_their_distance(curves, tmp_path, monkeypatch):
+    duckdb = pytest.importorskip("duckdb")
+    page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text()
+    (query,) = re.findall(r"^```sql\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    fitted(curves, tmp_path / "by_schedule", by="schedule")
+    monkeypatch.chdir(tmp_path)
+    found = duckdb.sql(query).fetchall()
+    fits = pd.read_parquet(tmp_path / "by_schedule")
+    expected = [(row.schedule, *pair) for row in fits.itertuples() for pair in row.distance_by_run]
+    assert len(expected) == fits.loc[fits["status"] == "converged", "runs"].sum() > 20
+    assert found == sorted(expected, key=lambda row: -row[2])[:10]
+
+
 def test_a_database_stopped_midway_is_a_sentence_and_the_folder_goes_on(postgres, tmp_path, monkeypatch):
     """120 runs of 1000 rows; the server goes when a few partitions are there."""
     from jaxlaws.runs.readers import sql

@@ -7,10 +7,12 @@ import os
 import shutil
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 from pyarrow import parquet
 
+from jaxlaws.bulk.store import Folder
 from jaxlaws.errors import BulkError
 
 from .cases import LAW, bits, fitted, script, table
@@ -43,13 +45,34 @@ def test_a_missing_partition_is_fitted_again(done, curves, reference):
 def test_a_damaged_partition_is_noticed_and_fitted_again(done, curves, reference, harm):
     place = done / "part-000001.parquet"
     content = place.read_bytes()
-    middle = len(content) // 3
-    flipped = content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
-    place.write_bytes({"cut": content[:middle], "flipped": flipped, "emptied": b""}[harm])
+    column = parquet.read_metadata(place).row_group(0).column(0)
+    inside = column.data_page_offset + column.total_compressed_size // 2
+    place.write_bytes({"cut": content[:inside], "flipped": flipped(content, inside), "emptied": b""}[harm])
     again = fitted(curves, done)
     assert (again.written, again.kept) == (1, 3)
     assert "part-000001.parquet is damaged" in again.notes[0]
     assert bits(table(done)) == bits(reference)
+
+
+def flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
+
+
+def test_no_flipped_byte_changes_what_a_file_says(done):
+    """Pages have checksums; their headers and the footer have none, so that the file's own hash must speak."""
+    place = done / "part-000001.parquet"
+    content = place.read_bytes()
+    folder = Folder(done, json.loads((done / "_bulk.json").read_text())["request_sha256"])
+    whole, _ = folder.stored(1)
+    assert whole is not None
+    noticed = 0
+    for at in np.random.default_rng(1).choice(len(content), 400, replace=False):
+        place.write_bytes(flipped(content, int(at)))
+        found, wrong = folder.stored(1)
+        noticed += found is None
+        assert wrong if found is None else found.table.to_pylist() == whole.table.to_pylist(), at
+        assert found is None or (found.sha256, found.tally) == (whole.sha256, whole.tally)
+    assert 200 < noticed < 400  # statistics and the like are nobody's numbers
 
 
 def test_only_groups_whose_input_changed_are_fitted_again(done, curves, reference, tmp_path):
