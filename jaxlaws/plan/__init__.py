@@ -22,12 +22,13 @@ Planners take a fit, draws of one (then what they say has an interval), or `law.
 
 from jaxlaws.plan import budget
 from jaxlaws.plan._schedule_plan import Gain, SchedulePlan, load
-from jaxlaws.plan.allocate import Allocation, Optimum, allocate, least_budget, optimum
+from jaxlaws.plan.allocate import Allocation, allocate
 from jaxlaws.plan.batch_size import Batches, Hyperbola, Ramp, batch_ramp, batch_size, hyperbola, ramp
 from jaxlaws.plan.best_path import Path, best_path, corners
 from jaxlaws.plan.design import BestSize, Design, Picks, Prediction, design, greedy, grid, sensitivities, shrunk
 from jaxlaws.plan.isoflop import Profiles, isoflop, parabola
 from jaxlaws.plan.learning_rate import Best, Rates, Rule, best_rate, half_widths, learning_rate, rules, surface
+from jaxlaws.plan.optimum import Optimum, least_budget, optimum
 from jaxlaws.plan.overtraining import Prices, overtraining, price
 from jaxlaws.plan.schedule import schedule
 

@@ -18,8 +18,9 @@ from jaxlaws.fitting.density import dispersion, smoothed
 from jaxlaws.fitting.variations import fitted, scale
 from jaxlaws.objectives import link
 from jaxlaws.plan._beliefs import refuse_tracers
-from jaxlaws.plan.allocate import WIDEST, optimum
+from jaxlaws.plan.allocate import WIDEST
 from jaxlaws.plan.budget import Training, as_cost, priced
+from jaxlaws.plan.optimum import optimum
 from jaxlaws.runs import read
 from jaxlaws.spec import Law, quantity
 from jaxlaws.uncertainty import Covariance, laplace

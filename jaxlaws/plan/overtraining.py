@@ -14,8 +14,9 @@ from jaxlaws.errors import PlanError
 from jaxlaws.fitting._plainly import plainly
 from jaxlaws.plan._batches import in_batches
 from jaxlaws.plan._beliefs import LEVEL, believed, refuse_tracers, told
-from jaxlaws.plan.allocate import Allocation, Optimum, allocate
+from jaxlaws.plan.allocate import Allocation, allocate
 from jaxlaws.plan.budget import Lifetime, Training, as_cost
+from jaxlaws.plan.optimum import Optimum
 from jaxlaws.solvers import bracketed_root
 from jaxlaws.spec import Law
 

@@ -12,8 +12,9 @@ from scipy.optimize import minimize_scalar
 
 from jaxlaws import catalogue, formula
 from jaxlaws.errors import PlanError, TracerError
-from jaxlaws.plan.allocate import allocate, optimum
+from jaxlaws.plan.allocate import allocate
 from jaxlaws.plan.budget import AtPrecision, Lifetime, Sparse, Transformer
+from jaxlaws.plan.optimum import optimum
 from jaxlaws.spec import Constants
 
 GOPHER = 5.76e23  # FLOP, the budget of Gopher and of Chinchilla
