@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jaxlaws import fitting, uncertainty
     from jaxlaws.bulk import bulk_fit
     from jaxlaws.fitting import Fit, Fits, fit, load, predict
+    from jaxlaws.report import report
     from jaxlaws.runs import Runs, published, read, shipped
     from jaxlaws.uncertainty import bootstrap
 
@@ -46,7 +47,7 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     import importlib
 
-    if name in ("fitting", "uncertainty"):
+    if name in ("fitting", "report", "uncertainty"):
         return importlib.import_module(f"jaxlaws.{name}")
     if name in _LATER:
         return getattr(importlib.import_module(f"jaxlaws.{_LATER[name]}"), name)
@@ -86,6 +87,7 @@ __all__ = [
     "quantity",
     "read",
     "real",
+    "report",
     "schedules",
     "shipped",
     "solvers",

@@ -11,6 +11,7 @@
 | fit it again to new rows, and see what has changed  | `jaxlaws refit fit.json new.csv`, `jaxlaws diff a.json b.json` |
 | rank laws by what they say of rows not fitted       | `jaxlaws compare runs.csv --laws A,B --rollout N`     |
 | fit every run of a large source, and keep the fits  | `jaxlaws bulk runs/ --law lr_annealing --out fits`    |
+| show stored fits on one page                        | `jaxlaws report fit.json --out report.html`           |
 
 `--json` prints one JSON document on stdout; progress and notes go to stderr. The exit status is 0 when it is done, 1 when the
 fit failed, 2 when input or usage is wrong (one line on stderr says what), 130 when interrupted.

@@ -22,12 +22,13 @@ from jaxlaws.cli.laws import cite, laws
 from jaxlaws.cli.plan import plan
 from jaxlaws.cli.predict import predict
 from jaxlaws.cli.refit import diff, refit
+from jaxlaws.cli.report import report
 from jaxlaws.errors import JaxlawsError
 
 INTERRUPTED, CLOSED_PIPE = 130, 141  # as shells report a program that Ctrl-C or a closed pipe ended
 
 app = typer.Typer(name="jaxlaws", add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
-for command in (laws, cite, data, check, fit, refit, diff, predict, compare, bulk):
+for command in (laws, cite, data, check, fit, refit, diff, predict, compare, bulk, report):
     app.command()(command)
 app.add_typer(plan)
 

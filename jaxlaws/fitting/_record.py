@@ -21,6 +21,7 @@ from jaxlaws.runs import Runs
 from jaxlaws.solvers import Status, frozen
 
 CONDITION = 1e12
+SPREAD = 41  # starts whose end is kept
 
 
 def finished(settings: Settings, group: Group, found: Any, by: tuple[str, ...], *, alone: bool) -> Fit:
@@ -57,11 +58,19 @@ def finished(settings: Settings, group: Group, found: Any, by: tuple[str, ...], 
         guesses=_guesses(settings, group, np.asarray(minimum.x)),
         objective=best,
         agree=float(np.mean(agreeing(np.asarray(found.objectives), best, rows))),
+        spread=_spread(np.asarray(found.objectives), best),
         remaining=left,
         at_bound=tuple(dict.fromkeys(n for n, s in zip(names, stuck, strict=True) if s)),
         condition=condition,
         trade_offs=_trade_offs(settings, group, minimum, keep, kept),
     )
+
+
+def _spread(objectives: np.ndarray, best: float) -> tuple[float, ...]:
+    """Objectives over the best, in rising order and thinned; those that are not finite come last, as NaN."""
+    rising = np.sort(np.where(np.isfinite(objectives), objectives, np.nan))
+    some = np.unique(np.round(np.linspace(0, len(rising) - 1, SPREAD)).astype(int))
+    return tuple((rising[some] / best).tolist()) if best > 0 else ()
 
 
 def _trade_offs(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SIZES = 5  # fewer different sizes than this do not show the bend of a power law
 
-_MEANING = {
+MEANING = {
     Status.converged: "converged",
     Status.at_bound: "converged, with a parameter on its bound",
     Status.stalled: "stalled: no further descent was found, yet the gradient is not small",
@@ -28,7 +28,7 @@ def report(fit: Fit) -> str:
     head = f"{fit.law.label} fitted to {fit.source}"
     if fit.key:
         head += " [" + ", ".join(f"{k}={v}" for k, v in zip(fit.by, fit.key, strict=True)) + "]"
-    lines = [head, f"  {_MEANING[fit.status]}" + (f": {fit.reason}" if fit.status.failed else "")]
+    lines = [head, f"  {MEANING[fit.status]}" + (f": {fit.reason}" if fit.status.failed else "")]
     if fit.status.failed:
         return _wrapped(lines)
     shown = ", ".join(fit.runs[:4]) + (", ..." if len(fit.runs) > 4 else "")
@@ -37,7 +37,7 @@ def report(fit: Fit) -> str:
     lines.append(f"  {fit.agree:.0%} of {fit.starts} starts agree within 1 % of the best objective")
     lines.append("")
     lines += ["  " + line for line in _parameters(fit)]
-    marked = [("! ", w) for w in _warnings(fit)] + [("- ", n) for n in fit.notes]
+    marked = [("! ", w) for w in doubts(fit)] + [("- ", n) for n in fit.notes]
     if marked:
         lines.append("")
     for mark, text in marked:
@@ -79,7 +79,8 @@ def _ends(ends: tuple[float, float] | None) -> str:
     return f" ({ends[0]:.5g} to {ends[1]:.5g})" if ends else ""
 
 
-def _warnings(fit: Fit) -> list[str]:
+def doubts(fit: Fit) -> list[str]:
+    """What a reader of the fit is warned of: `cautions`, and starts that disagree."""
     out = list(cautions(fit))
     if fit.agree < 0.05 and fit.starts >= 16 and not fit.status.failed:
         out.append(f"only {fit.agree:.0%} of the starts agree: a lower minimum may exist; try more starts.")

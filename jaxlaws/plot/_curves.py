@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,8 +45,9 @@ def curve_panels(
 
     count = len(runs.names) + (0 if held is None else len(held.names))
     most = max(min(POINTS, MARKS // count), 20)
-    series = _series(fit, runs, False, None, most)
-    series += [] if held is None else _series(fit, held, True, branch_of, most)
+    bends = max(min(200, MARKS // count), 12)
+    series = _series(fit, runs, False, None, most, bends)
+    series += [] if held is None else _series(fit, held, True, branch_of, most, bends)
     low, high = _view(np.concatenate([np.r_[s.observed[s.settled], s.predicted[s.settled]] for s in series]), 0.04)
     far = np.concatenate([np.abs(s.error[(low <= s.observed) & (s.observed <= high)]) for s in series])
     widest = 1.05 * max(float(far.max(initial=0.0)), 1e-3)
@@ -65,25 +67,35 @@ def curve_panels(
             axis=alt.Axis(tickCount=ticks, **axis),
         )
 
+    # The wheel alone scrolls a page; with shift it zooms.
+    zoom = alt.selection_interval(bind="scales", encodings=["x"], zoom="wheel![event.shiftKey]", name="zoom")
     base = alt.Chart(alt.Data(values=rows))
-    points = base.mark_point(filled=True, clip=True, size=13).encode(
-        x=x(show=False),
-        y=y("observed", name_of(fit.law.output), [low, high], 7),
-        opacity=alt.condition("datum.held", alt.value(0.28), alt.value(0.5)),
-        tooltip=[alt.Tooltip("series:N", title="run"), "step:Q", "observed:Q", "predicted:Q"],
-        detail="id:N",
-        **look(False, True),
+    points = (
+        base.mark_point(filled=True, clip=True, size=13)
+        .encode(
+            x=x(show=False),
+            y=y("observed", name_of(fit.law.output), [low, high], 7),
+            opacity=alt.condition("datum.held", alt.value(0.28), alt.value(0.5)),
+            tooltip=[alt.Tooltip("series:N", title="run"), "step:Q", "observed:Q", "predicted:Q"],
+            detail="id:N",
+            **look(False, True),
+        )
+        .add_params(zoom)
     )
     lines = base.mark_line(clip=True, strokeWidth=1.8).encode(
         x=x(show=False), y=y("predicted", "", [low, high], 7), detail="id:N", **look(True, True)
     )
     top = alt.layer(points, lines).resolve_scale(y="shared").properties(width=WIDTH, height=330)
     zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color="#444444", strokeWidth=1).encode(y=alt.Y("zero:Q"))
-    errors = base.mark_line(clip=True, strokeWidth=1.2, opacity=0.9).encode(
-        x=x(show=False),
-        y=y("error", "error of prediction (%)", [-widest, widest], 5),
-        detail="id:N",
-        **look(True, False),
+    errors = (
+        base.mark_line(clip=True, strokeWidth=1.2, opacity=0.9)
+        .encode(
+            x=x(show=False),
+            y=y("error", "error of prediction (%)", [-widest, widest], 5),
+            detail="id:N",
+            **look(True, False),
+        )
+        .add_params(zoom)
     )
     middle = alt.layer(zero, errors).properties(width=WIDTH, height=150)
     highest = 1.06 * max(float(s.rate.max()) for s in series)
@@ -103,11 +115,16 @@ def curve_panels(
             **look(True, False),
         )
         .properties(width=WIDTH, height=85)
+        .add_params(zoom)
     )
-    return alt.vconcat(top, middle, bottom, spacing=12), _notes(series, low, high, most)
+    notes = _notes(series, low, high, most)
+    notes += [f"thinned: each learning rate is drawn by about {bends} steps"] if bends < 200 else []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # altair tells that the panels share their zoom, which is meant
+        return alt.vconcat(top, middle, bottom, spacing=12), notes
 
 
-def _series(fit: Fit, runs: Runs, held: bool, branch_of: Any, most: int) -> list[_Series]:
+def _series(fit: Fit, runs: Runs, held: bool, branch_of: Any, most: int, bends: int) -> list[_Series]:
     predicted = fit.predict(runs, branch_of=branch_of)
     step, observed = runs.column("step"), runs.column(fit.law.output.symbol)
     name = runs.frame["run"].astype(str).to_numpy()
@@ -121,19 +138,20 @@ def _series(fit: Fit, runs: Runs, held: bool, branch_of: Any, most: int) -> list
         rates = runs.rates(run)
         warm = np.flatnonzero(step[some] > rates.warmup)
         settled = np.arange(len(some)) >= (warm[int(BEGIN * len(warm))] if len(warm) else 0)
-        at = corners(rates.lr[: int(step[rows[-1]]) + 1])
+        at = corners(rates.lr[: int(step[rows[-1]]) + 1], bends)
         out.append(
             _Series(shown(run), held, step[some], observed[some], predicted[some], settled, at, rates.lr[at], len(rows))
         )
     return out
 
 
-def corners(rates: np.ndarray) -> np.ndarray:
-    """Steps at which a line through the rates keeps its shape: evenly spread ones, and both ends of every bend and jump."""
+def corners(rates: np.ndarray, most: int = 200) -> np.ndarray:
+    """Steps at which a line through the rates keeps its shape: `most` evenly spread ones, and both ends of the sharpest bends
+    and jumps."""
     bend = np.abs(np.diff(rates, 2))
-    sharp = np.argsort(bend)[-60:] + 1
+    sharp = np.argsort(bend)[-max(most * 3 // 10, 1) :] + 1
     sharp = sharp[bend[sharp - 1] > 1e-4 * max(float(rates.max()), 1e-300)]
-    every = np.r_[thin(len(rates), 200), sharp - 1, sharp, sharp + 1]
+    every = np.r_[thin(len(rates), most), sharp - 1, sharp, sharp + 1]
     return np.unique(np.clip(every, 0, len(rates) - 1))
 
 
@@ -172,11 +190,11 @@ def _looks(alt: Any, series: list[_Series]) -> Any:
     dashes = [[6, 3] if s.held else [1, 0] for s in drawn.values()]
 
     def look(dashed: bool, legend: bool) -> dict[str, Any]:
-        shown_legend = (
-            alt.Legend(title="run", symbolType="stroke", symbolSize=420, symbolOpacity=1)
-            if legend and len(names) <= LEGEND
-            else None
+        # Panels share one legend, which the first of them describes; two that contradict each other make Vega-Lite warn.
+        told = (
+            alt.Legend(title="run", symbolType="stroke", symbolSize=420, symbolOpacity=1) if legend else alt.Undefined
         )
+        shown_legend = told if len(names) <= LEGEND else None
         colour = alt.Color("series:N", scale=alt.Scale(domain=names, range=colours), legend=shown_legend)
         dash = alt.StrokeDash("series:N", scale=alt.Scale(domain=names, range=dashes), legend=shown_legend)
         return {"color": colour, "strokeDash": dash} if dashed else {"color": colour}

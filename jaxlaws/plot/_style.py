@@ -24,6 +24,7 @@ MARKS = 20_000  # rows drawn of all runs together: beyond that a page gets slow
 _BASE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
 _DARK = ("#00395A", "#7A3600", "#004F3A", "#7C3B62", "#7A5400", "#1F6A94", "#222222")
 PALETTE = _BASE + _DARK
+INK = "#333333"  # rules, and lines that stand for no run
 
 
 def ready() -> None:

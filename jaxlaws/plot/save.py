@@ -32,7 +32,7 @@ def _drawn(chart: alt.TopLevelMixin, kind: str) -> str | bytes:
     text, file = io.StringIO(), io.BytesIO()
     match kind:
         case ".html":
-            chart.save(text, format="html", inline=True, json_kwds={"cls": _Inert})
+            chart.save(text, format="html", inline=True, json_kwds={"cls": Inert})
         case ".svg":
             chart.save(text, format="svg")
         case ".pdf":
@@ -42,7 +42,7 @@ def _drawn(chart: alt.TopLevelMixin, kind: str) -> str | bytes:
     return text.getvalue() or file.getvalue()
 
 
-class _Inert(json.JSONEncoder):
+class Inert(json.JSONEncoder):
     """JSON that cannot end the script element it stands in: names come from data."""
 
     def encode(self, o: Any) -> str:
