@@ -20,6 +20,9 @@ from jaxlaws.runs import Runs
 
 @dataclass(frozen=True)
 class Group:
+    """The rows of one fit as arrays: its `problem`, padded, and its `starts` in coordinates `(starts, params)`. `index` is its
+    place among the groups, `key` the cells it goes by."""
+
     index: int
     key: tuple[Any, ...]
     table: Runs
@@ -39,6 +42,8 @@ def prepare(
     *,
     coarse: bool = False,
 ) -> Group:
+    """Arrays of the search for these rows; `per` as in `Settings.per`, which is its default. Raises `FitError` for too few
+    rows, or nothing free to fit."""
     law = settings.law
     assembled = assemble(
         law, table, weights=settings.weights, bins=settings.bins, per=settings.per() if per is None else per

@@ -25,6 +25,7 @@ SPREAD = 41  # starts whose end is kept
 
 
 def finished(settings: Settings, group: Group, found: Any, by: tuple[str, ...], *, alone: bool) -> Fit:
+    """The `Fit` of what a search found for one group: status, bounds, condition and trade-offs judged from its minimum."""
     minimum = found.best
     best = float(minimum.objective)
     problem = group.problem

@@ -19,6 +19,10 @@ GIVEN = "jaxlaws_weight"  # column that carries weights given as an array along 
 
 @dataclass(frozen=True)
 class Settings:
+    """What all groups of one call of `fit` have in common. `fix`, `priors` and `params` go by parameter name; `weights` is
+    "row", "run" or a column; `starts` a number or raw values `(starts, free parameters)`; `bins` how many of them a long run
+    has, None for none."""
+
     law: Law
     params: Mapping[str, Param]
     fix: Mapping[str, float]
@@ -34,15 +38,18 @@ class Settings:
     told: tuple[str, ...] = ()  # where borrowed values and priors come from
 
     def plan(self, layout: Layout) -> Plan:
+        """What of the search is static, for free parameters in this order."""
         linear = isinstance(self.starts, int | np.integer)
         rungs = self.rungs or default_rungs(self.law, layout, self.solver, linear=linear)
         return Plan(self.law, layout, self.solver, rungs, self.explore, linear)
 
     def per(self) -> dict[str, str]:
+        """Column that says which copy of a parameter a row uses, of parameters with copies."""
         return {k: p.per for k, p in self.params.items() if p.per is not None and p.fixed is None}
 
 
 def given(weights: np.ndarray, rows: int) -> np.ndarray:
+    """Weights `(rows,)` given as an array. Raises `FitError` for any other shape."""
     array = np.asarray(weights, dtype=np.float64)
     if array.shape != (rows,):
         raise FitError(f"`fit(weights=...)` needs a weight for each of the {rows} rows; got shape {array.shape}.")

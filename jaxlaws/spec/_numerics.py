@@ -18,7 +18,7 @@ def power(base: Any, exponent: Any) -> jax.Array:
     dtype = _floating(base, exponent)  # Python numbers are weak: they do not decide it
     base, exponent = jnp.asarray(base, dtype=dtype), jnp.asarray(exponent, dtype=dtype)
     tiny = float(jnp.finfo(dtype).tiny)
-    inside = base > tiny
+    inside = ~(base <= tiny)  # NaN stays NaN
     # Two wheres: the branch that is not taken must be finite too, or its derivatives are NaN.
     logarithm = jnp.where(inside, jnp.log(jnp.where(inside, base, 1.0)), math.log(tiny))
     return jnp.exp(exponent * logarithm)

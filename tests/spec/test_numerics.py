@@ -20,6 +20,10 @@ def test_power_is_the_power():
             np.testing.assert_allclose(power(BASES, e), BASES**e, rtol=210 * 2.3e-16)
 
 
+def test_what_is_no_number_has_no_power():
+    assert np.isnan(power(np.nan, 0.5)) and np.isnan(power(2.0, np.nan))
+
+
 def test_power_has_the_derivatives_of_the_power():
     with jax.enable_x64(True):
         gradient = jax.vmap(jax.grad(power, argnums=(0, 1)), in_axes=(0, None))
