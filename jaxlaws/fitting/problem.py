@@ -80,7 +80,8 @@ def predictions(law: Law, params: Mapping[str, Any], data: Data) -> Any:
     """Law at every observation: shape of `data.observed`."""
 
     def one(inputs: Mapping[str, Any], copy: Mapping[str, Any]) -> Any:
-        own = {name: value[copy[name]] if name in copy else value for name, value in params.items()}
+        # Of one copy there is a scalar.
+        own = {k: v[copy[k]] if k in copy and jnp.ndim(v) else v for k, v in params.items()}
         return law.fn(*(inputs[name] for name in law.inputs), **own)
 
     return jax.vmap(one)(data.inputs, data.copy)
@@ -98,6 +99,7 @@ class Predictor:
 def predictor(law: Law, layout: Layout, fixed: Mapping[str, Any], data: Data) -> Predictor:
     """`data` and `fixed` have a leading axis of groups. What the free parameters do not touch is computed here, once."""
     names = tuple(slot.name for slot in layout)
+    copies = {slot.name: data.copy[slot.name] for slot in layout if slot.copies > 1}
 
     def formula(still: Any, own: Mapping[str, Any]) -> Any:
         inputs, fixed = still
@@ -125,15 +127,15 @@ def predictor(law: Law, layout: Layout, fixed: Mapping[str, Any], data: Data) ->
             own = {name: pick(value, copy[name]) if name in copy else value for name, value in free.items()}
             return parts.beside(features, own)
 
-        copy = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), dict(data.copy))
+        copy = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), copies)
         every = jax.vmap(run, in_axes=(0, 0, None))
         return Predictor(lambda free: _rows_first(every(wide, copy, dict(free))), stored)
     if law.is_curve:
         starts = jax.vmap(at, in_axes=(None, None, -1), out_axes=-1)
         every = jax.vmap(jax.vmap(starts, in_axes=(0, 0, None)), in_axes=(0, 0, -2), out_axes=-2)
-        return Predictor(lambda free: _rows_first(every(features, dict(data.copy), dict(free))), stored)
+        return Predictor(lambda free: _rows_first(every(features, copies, dict(free))), stored)
     inner = jax.vmap(jax.vmap(at, in_axes=(None, None, -1)), in_axes=(0, 0, -2))
-    features, copy = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), (features, dict(data.copy)))
+    features, copy = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), (features, copies))
     whole = jax.vmap(inner, in_axes=(0, 0, None))
     return Predictor(lambda free: _rows_first(whole(features, copy, dict(free))), stored)
 
