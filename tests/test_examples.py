@@ -57,6 +57,7 @@ def ran(python, tmp_path, claims: dict[str, str]) -> None:
     python("run.py", XLA_FLAGS="--xla_cpu_use_fusion_emitters=false")
 
 
+@pytest.mark.timeout(900)  # twenty seconds by itself, and other tests run beside it
 def test_numbered_examples_answer_their_questions(python, tmp_path):
     ran(python, tmp_path, QUICK)
 
@@ -74,6 +75,35 @@ def test_the_list_of_examples_has_each_with_its_question():
         question = ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]
         assert question.rstrip().endswith(("?", "trains.")), path.name
         assert f"[{path.name}]({path.name}) | {question} |" in listed, path.name
+
+
+@pytest.mark.slow
+def test_the_tour_runs_and_shows_what_is_stored_in_it(python, tmp_path):
+    python(
+        "-c",
+        f"""
+import nbclient, nbformat
+book = nbformat.read({str(EXAMPLES / "tour.ipynb")!r}, 4)
+nbclient.NotebookClient(book, timeout=600, kernel_name="python3").execute()
+nbformat.write(book, "tour.ipynb")
+""",
+        XLA_FLAGS="--xla_cpu_use_fusion_emitters=false",
+    )
+    stored, again = (
+        [
+            cell["outputs"]
+            for cell in json.loads((folder / "tour.ipynb").read_text())["cells"]
+            if cell["cell_type"] == "code"
+        ]
+        for folder in (EXAMPLES, tmp_path)
+    )
+    errors = []
+    for before, now in zip(stored, again, strict=True):
+        assert [sorted(output.get("data", ())) for output in before] == [sorted(o.get("data", ())) for o in now]
+        text = "".join(line for output in now for line in output.get("text", ()))
+        errors += [float(line.split()[0]) for line in text.splitlines() if "mean absolute error" in line]
+    assert sum("image/svg+xml" in output.get("data", ()) for cell in again for output in cell) == 3
+    assert len(errors) == 1 and errors[0] < 0.01
 
 
 @pytest.mark.slow

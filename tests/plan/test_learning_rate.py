@@ -99,6 +99,15 @@ def test_size_and_data_that_grow_together_need_to_be_told_apart(sweep):
     assert held["gamma"] == pytest.approx(TRUE["gamma"] - TRUE["delta"] / np.log10(5.0), rel=1e-2)
 
 
+def test_one_cell_has_a_surface_that_moves_with_nothing(sweep):
+    one = sweep[(sweep["N"] == 1e9) & (sweep["D"] == 5e9)]
+    found = surface(one, near=0.02, starts=8)
+    assert set(found.fixed) >= {"gamma", "nu", "delta", "epsilon"}
+    best = learning_rate(found, N=1e9, D=5e9)
+    assert best.lr[0] == pytest.approx(TRUE["lr0"] * 0.25 ** TRUE["delta"], rel=2e-3)
+    assert best.batch[0] == pytest.approx(TRUE["batch0"] * 0.25 ** TRUE["epsilon"], rel=2e-3)
+
+
 def test_gradient_search_is_the_closed_form_of_the_catalogue():
     law = catalogue["lr_batch_basin"]
     params = {
