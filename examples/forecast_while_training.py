@@ -36,7 +36,7 @@ TOTAL, WARMUP, CHUNK, BATCH = 1500, 100, 25, 16
 FIXED = 0.8  # of the run: where the fixed cooldown begins
 FITTED = "size == '83k' and seed == 0 and kind == 'schedule' and step >= 300"
 WINDOWS = 8192  # of the training text, on which the end of a run is measured
-SEEDS = 2
+SEEDS = 3
 
 # The rate is an argument of the step, so that a new schedule compiles nothing.
 OPTIMISER = optax.chain(
