@@ -14,6 +14,8 @@ from jaxlaws.plot._style import MARKS, PALETTE, POINTS, WIDTH, name_of, shown, t
 from jaxlaws.runs import Runs
 
 LEGEND = 28  # runs that a legend lists
+RUNS = 150  # runs that are drawn: of more, nobody sees which is which
+ROWS = MARKS // 2  # rows drawn of all runs together, in two panels each
 
 BEGIN = 0.12  # share of a run after its warm-up, at its beginning, that does not set the scale of the loss
 
@@ -43,9 +45,11 @@ def curve_panels(
     """Three panels over one axis of steps, and what is to be said of them."""
     import altair as alt
 
+    whole = len(runs.names) + (0 if held is None else len(held.names))
+    runs, held = _some(runs), None if held is None else _some(held)
     count = len(runs.names) + (0 if held is None else len(held.names))
-    most = max(min(POINTS, MARKS // count), 20)
-    bends = max(min(200, MARKS // count), 12)
+    most = max(min(POINTS, ROWS // count), 20)
+    bends = max(min(200, ROWS // count), 12)
     series = _series(fit, runs, False, None, most, bends)
     series += [] if held is None else _series(fit, held, True, branch_of, most, bends)
     low, high = _view(np.concatenate([np.r_[s.observed[s.settled], s.predicted[s.settled]] for s in series]), 0.04)
@@ -118,10 +122,19 @@ def curve_panels(
         .add_params(zoom)
     )
     notes = _notes(series, low, high, most)
+    notes += [f"thinned: {count} of {whole:,} runs are drawn, evenly spread"] if count < whole else []
     notes += [f"thinned: each learning rate is drawn by about {bends} steps"] if bends < 200 else []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # altair tells that the panels share their zoom, which is meant
         return alt.vconcat(top, middle, bottom, spacing=12), notes
+
+
+def _some(runs: Runs) -> Runs:
+    """At most `RUNS` of the runs, evenly spread in their order."""
+    if len(runs.names) <= RUNS:
+        return runs
+    kept = {runs.names[i] for i in thin(len(runs.names), RUNS)}
+    return runs.select(runs.frame["run"].astype(str).isin(kept).to_numpy())
 
 
 def _series(fit: Fit, runs: Runs, held: bool, branch_of: Any, most: int, bends: int) -> list[_Series]:
