@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from jaxlaws.bulk import anomalies
+from jaxlaws.bulk import anomalies, intervals
 from jaxlaws.bulk.forecast import Target, forecasts
 from jaxlaws.bulk.partition import Partition, keys_of, split
 from jaxlaws.bulk.summary import counted
@@ -41,6 +41,7 @@ class Job:
     numeric: tuple[str, ...] = ()
     where: str | None = None
     at: tuple[Target, ...] = ()
+    intervals: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def settings_of(self, law: Law) -> dict[str, Any]:
@@ -118,6 +119,12 @@ def schema(job: Job) -> pa.Schema:
         columns |= {
             f"{p}_by_run" if p in copied else p: pa.map_(text, number) if p in copied else number for p in law.params
         }
+        if job.intervals:
+            for p in law.params:
+                kind = pa.map_(text, number) if p in copied else number
+                columns |= dict.fromkeys(intervals.columns(p, copied=p in copied), kind)
+    if job.intervals:
+        columns |= {"interval_of": text}
     columns |= dict.fromkeys(("objective", "misfit", "agree", "remaining", "condition"), number)
     columns |= {"at_bound": texts, "trade_offs": texts, "rows": whole, "runs": whole, "last_step": number}
     columns |= {"spikes": whole, "diverged": pa.bool_()}
@@ -131,7 +138,7 @@ def schema(job: Job) -> pa.Schema:
 
 def taken(job: Job) -> set[str]:
     """Names of columns that are not those of groups."""
-    return set(schema(Job(job.laws, (), at=job.at, settings=job.settings)).names)
+    return set(schema(Job(job.laws, (), at=job.at, intervals=job.intervals, settings=job.settings)).names)
 
 
 def _copied(job: Job, law: Law) -> set[str]:
@@ -320,6 +327,8 @@ def _row(job: Job, law: Law, one: Fit, runs: Runs, spikes: Mapping[str, int], di
     table = {finding.message for finding in runs.findings}
     row |= {"dropped": count, "findings": findings, "rates": list(one.schedules.values())}
     row["notes"] = [note for note in one.notes if note not in table]
+    if job.intervals and not one.status.failed:
+        row |= intervals.intervals(one, runs, job.settings["objective"])
     return row | ({} if one.status.failed else forecasts(one, runs, job.at, each="run" in job.by))
 
 

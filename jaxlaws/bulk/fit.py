@@ -63,6 +63,7 @@ def bulk_fit(
     fresh: bool = False,
     where: str | None = None,
     at: Sequence[int | Mapping[str, float]] = (),
+    intervals: bool = False,
     on_progress: Callable[[Summary], None] | None = None,
     objective: Objective | None = None,
     weights: str = "row",
@@ -87,10 +88,11 @@ def bulk_fit(
 
     `source` is what `read` takes; one on disk or behind an address is read in parts, and what is in memory stays within
     about `budget` bytes above the libraries. A partition has `partition` groups, or fewer where those have many rows. `where`
-    chooses the rows to fit. `at` are steps, or inputs, to forecast: a column each. The other arguments are those of `fit` and
-    `read`; what is said of parameters goes to the laws that have them. Unless `policies` say otherwise, the door leaves bad rows
-    out (of steps that are there twice, the first stays) and each group's row says how many; under `raise` the group that they are
-    in has status `refused`.
+    chooses the rows to fit. `at` are steps, or inputs, to forecast: a column each. `intervals` adds the ends of each free
+    parameter's 95 % interval, by `uncertainty.sandwich`. The other arguments are those of `fit` and `read`; what is said of
+    parameters goes to the laws that have them. Unless `policies` say otherwise, the door leaves bad rows out (of steps that are
+    there twice, the first stays) and each group's row says how many; under `raise` the group that they are in has status
+    `refused`.
 
     A second call goes on where the first one ended, however it did: partitions whose input is the same are kept, and of the
     others the groups whose input is the same. `fresh` begins anew. Raises `BulkError`, `TableError` or `FitError`, one sentence,
@@ -117,7 +119,7 @@ def bulk_fit(
         "seed": seed,
         "bins": bins,
     }
-    job = _job(law, by, where, at, settings)
+    job = _job(law, by, where, at, intervals, settings)
     resolved(policies or {})  # raises before anything is read
     said = (beside(os.fspath(source)) if isinstance(source, str | os.PathLike) else None) or ("", {})
     reading = {
@@ -232,6 +234,7 @@ def _job(
     by: tuple[str, ...],
     where: str | None,
     at: Sequence[int | Mapping[str, float]],
+    intervals: bool,
     settings: Mapping[str, Any],
 ) -> Job:
     """The job, after a look at everything that would be wrong in every group."""
@@ -243,7 +246,7 @@ def _job(
     starts = settings["starts"]
     if starts is not None and (not isinstance(starts, int | np.integer) or starts < 1):
         raise BulkError(f"`bulk_fit(starts=...)` must be a whole number of at least 1; got {starts!r}.")
-    job = Job(laws, by, where=where, at=tuple(map(target, at)), settings=settings)
+    job = Job(laws, by, where=where, at=tuple(map(target, at)), intervals=intervals, settings=settings)
     known = {name for one in laws for name in one.params}
     for name in [*settings["fix"], *settings["free"], *settings["bounds"], *settings["priors"]]:
         if name not in known:
@@ -290,6 +293,7 @@ def _request(job: Job, reading: Mapping[str, Any]) -> dict[str, Any]:
         "by": list(job.by),
         "where": job.where,
         "at": [place.column for place in job.at],
+        "intervals": job.intervals,
         "fit": {**job.settings, "objective": str(job.settings["objective"]), "solver": repr(job.settings["solver"])},
         "read": dict(reading),
         "versions": {name: _version(name) for name in ("jaxlaws", "jax")},

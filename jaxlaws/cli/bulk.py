@@ -61,6 +61,10 @@ def bulk(
             metavar="STEP|Q=V,...", help="Forecast there, in a column of its own: 24000 or N=7e10,D=1.4e12. Repeatable."
         ),
     ] = None,
+    intervals: Annotated[
+        bool,
+        typer.Option("--intervals", help="95 % intervals of each parameter, in columns NAME_low and NAME_high."),
+    ] = False,
     engine: Annotated[
         str,
         typer.Option(metavar="serial|pool|ray", help="This process, fresh processes on its cores, or a Ray cluster."),
@@ -123,6 +127,7 @@ def bulk(
         "by": tuple(by or ("run",)),
         "where": where,
         "at": [parsed(text) for text in at or ()],
+        "intervals": intervals,
         "engine": _engine(engine, workers, address, cpus, gpus, compile_cache),
         "budget": _bytes(budget),
         "partition": partition,

@@ -27,7 +27,7 @@ from jaxlaws.fitting.engine import Problem, boxes
 from jaxlaws.fitting.problem import Layout, pack, residuals_of
 from jaxlaws.fitting.result import Fit, Fits, Value
 from jaxlaws.objectives import Normal, Objective, link, parse
-from jaxlaws.runs import read
+from jaxlaws.runs import Runs, read
 from jaxlaws.solvers import Batched, Status, frozen, levenberg_marquardt
 from jaxlaws.spec import Law
 
@@ -116,6 +116,13 @@ def subject(fit: Fit, runs: Any, *, weights: np.ndarray | None = None, objective
     settings = settings_of(fit, weights=GIVEN if weights is not None else fit.weights, objective=objective)
     group = prepare(settings, 0, fit.key, table)
     return _subject(fit, group, settings)
+
+
+def subject_of_group(fit: Fit, rows: Runs, *, objective: Objective) -> Subject:
+    """The problem of a fit by group on the `rows` of its group, which have been checked, padded to the few shapes of such
+    fits: what many groups want."""
+    settings = settings_of(fit, weights=fit.weights, objective=objective)
+    return _subject(fit, prepare(settings, 0, fit.key, rows, coarse=True), settings)
 
 
 def joint_subject(

@@ -15,7 +15,7 @@ from jaxlaws.fitting.variations import Subject, free_of, objectives, subject
 from jaxlaws.objectives import Objective
 from jaxlaws.solvers import Status
 from jaxlaws.uncertainty import _resampling as resampling
-from jaxlaws.uncertainty.draws import Draws
+from jaxlaws.uncertainty.draws import Draws, check_level
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +39,23 @@ class Covariance:
     def errors(self) -> np.ndarray:
         """Standard error of each coordinate, `(params,)`: a relative one for positive parameters."""
         return np.sqrt(np.diagonal(self.matrix))
+
+    def interval(self, level: float = 0.95) -> dict[str, Any]:
+        """Ends of the interval of each free parameter, as by endless draws: Student's quantile times its error to each side in
+        coordinates, within its box; of one with copies, a dict by run."""
+        from scipy.special import stdtrit
+
+        check_level(level)
+        reach = stdtrit(self.freedom, (1 + level) / 2) * self.errors()
+        of = self.subject
+        low, high = (of.values(np.clip(of.center + step, of.low, of.high)[None]) for step in (-reach, reach))
+        return {
+            name: {run: (float(low[name][run][0]), float(high[name][run][0])) for run in low[name]}
+            if isinstance(low[name], dict)
+            else (float(low[name][0]), float(high[name][0]))
+            for name in low
+            if name not in self.center.fixed
+        }
 
     def draws(self, count: int = 1000, *, seed: int = 0) -> Draws:
         """Normal draws, of which intervals, predictions and decisions are read off."""
@@ -83,7 +100,11 @@ def sandwich(
     With fewer than 8 runs, or no more than parameters, rows are the units, and J is enlarged by (1 + r)/(1 - r) for
     neighbours in a run whose gradients correlate by r.
     """
-    of = subject(fit, runs, weights=weights, objective=objective)
+    return sandwich_at(subject(fit, runs, weights=weights, objective=objective), by=by)
+
+
+def sandwich_at(of: Subject, *, by: str = "run") -> Covariance:
+    """`sandwich` of a fit whose problem is at hand."""
     hessian, gradients = curvature(of)
     bread = _inverse(of, hessian)
     free = free_of(of)
@@ -117,6 +138,8 @@ def _inverse(of: Subject, hessian: np.ndarray) -> np.ndarray:
     """Of the Hessian, over coordinates that are off their bounds."""
     bound = np.isin(of.names, of.fit.at_bound) & ((of.center <= of.low) | (of.center >= of.high))
     keep = ~bound
+    if not keep.any():
+        return np.zeros_like(hessian)
     part = hessian[np.ix_(keep, keep)]
     scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diagonal(part)), 1e-300))
     value, vector = np.linalg.eigh(part * np.outer(scale, scale))

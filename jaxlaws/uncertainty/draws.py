@@ -95,7 +95,7 @@ class Draws:
         of the interval and counted in `undefined`. Raises `FitError` where it is so for more than a tenth of the draws that
         determine every parameter: what is left would say nothing of how sure the decision is.
         """
-        _check_level(level)
+        check_level(level)
         middle = {name: _map(np.float64, value) for name, value in self.center.params.items()}
         with jax.enable_x64(True):
             value = jax.tree.map(np.asarray, fn(middle))
@@ -125,7 +125,7 @@ class Draws:
 
         The interval is that of the law's value. A single outcome scatters around it by its own noise.
         """
-        _check_level(level)
+        check_level(level)
         fit = self.center
         with jax.enable_x64(True):
             where = places(fit, runs, **more)
@@ -149,7 +149,7 @@ class Draws:
         Quantiles of the draws, moved away from the fit for what few units hide: by Student's quantile over the normal one,
         and sqrt(units / (units - free)), in logarithms where all is positive.
         """
-        _check_level(level)
+        check_level(level)
         draws, value = np.asarray(draws, dtype=np.float64)[self.good], np.asarray(value, dtype=np.float64)
         if not len(draws):
             low = high = np.full(value.shape, np.nan)
@@ -298,7 +298,7 @@ def widening(units: int, free: int, level: float) -> float:
     return float(np.sqrt(units / left) * stdtrit(left, tail) / ndtri(tail))
 
 
-def _check_level(level: float) -> None:
+def check_level(level: float) -> None:
     if not 0 < level < 1:
         raise FitError(f"`interval(level=...)` must lie between 0 and 1; got {level}.")
 

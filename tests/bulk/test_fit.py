@@ -10,7 +10,10 @@ import pytest
 import jaxlaws
 from jaxlaws.bulk import bulk_fit
 from jaxlaws.bulk.anomalies import far
+from jaxlaws.bulk.fit import FOR_MANY
 from jaxlaws.errors import BulkError, JaxlawsError, TracerError
+from jaxlaws.runs import Faults, write_generated
+from jaxlaws.uncertainty import sandwich
 
 from .cases import LAW, RUNS, STARTS, bits, fitted, table
 
@@ -135,6 +138,50 @@ def test_forecasts_at_inputs_are_predictions(reference, curves, tmp_path):
     good = found[found["status"] == "converged"]
     expected = good["E"] + good["A"] / 50_000.0 ** good["alpha"]
     np.testing.assert_allclose(good["forecast_step_50000"], expected, rtol=1e-12)
+
+
+def test_intervals_are_those_of_each_group_by_itself(curves, tmp_path):
+    few = pd.read_parquet(curves)
+    few = few[few["run"] < "r000000008"]
+    for partition in (3, 8):
+        fitted(few, tmp_path / str(partition), partition=partition, intervals=True)
+    found = table(tmp_path / "8")
+    assert bits(table(tmp_path / "3")) == bits(found)
+    told = {**FOR_MANY, "unsorted_steps": "keep"}
+    together = jaxlaws.fit(LAW, jaxlaws.read(few, policies=told), by="run", starts=STARTS)
+    seen = 0
+    for row in found.to_dict("records"):
+        one = together[row["run"]]
+        if one.status.failed:
+            assert np.isnan(row["E_low"]) and row["interval_of"] is None
+            continue
+        alone = sandwich(one, jaxlaws.read(few, policies=told))
+        assert row["interval_of"] == alone.kind
+        for name, (low, high) in alone.interval().items():
+            if name in one.at_bound:
+                assert np.isnan(row[f"{name}_low"]) and np.isnan(row[f"{name}_high"])
+            else:
+                assert low < row[name] < high
+                assert (row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx((low, high), rel=1e-6)
+                seen += 1
+    assert seen > 12
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_intervals_hold_the_truth_of_generated_runs(tmp_path):
+    """Noise of which neighbours correlate by one half: intervals that took rows for independent would hold it 75 % of the time."""
+    source = write_generated(tmp_path / "db", 400, faults=Faults(0.01, 0.0, 0.0, 0.0, 0.0))
+    bulk_fit(source / "curves", "lr_annealing", out=tmp_path / "fits", starts=16, intervals=True)
+    truth = pd.read_parquet(source / "truth").set_index("run")
+    found = table(tmp_path / "fits").set_index("run").query("status == 'converged'")
+    held = {}
+    for name in ("L0", "A", "C", "alpha"):
+        true = truth.loc[found.index, name]
+        held[name] = float(((found[f"{name}_low"] <= true) & (true <= found[f"{name}_high"])).mean())
+    print(f"{len(found)} runs; 95 % intervals hold the truth: " + ", ".join(f"{n} {v:.1%}" for n, v in held.items()))
+    assert len(found) > 200
+    assert all(0.88 <= share <= 0.98 for share in held.values())
 
 
 def test_a_table_in_memory_and_a_named_set_are_sources_too(tmp_path):

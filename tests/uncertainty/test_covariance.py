@@ -23,6 +23,18 @@ def test_laplace_is_the_covariance_of_least_squares(alone, alone_fit):
     np.testing.assert_allclose(laplace(alone_fit, alone).matrix, expected, rtol=1e-6)
 
 
+def test_intervals_are_students_around_the_fit(alone, alone_fit):
+    found = laplace(alone_fit, alone)
+    error = np.sqrt(np.diagonal(found.matrix))
+    for level in (0.5, 0.95):
+        reach = stats.t.ppf((1 + level) / 2, 62) * error
+        expected = {name: (alone_fit[name] - r, alone_fit[name] + r) for name, r in zip("ab", reach, strict=True)}
+        assert found.interval(level) == {name: pytest.approx(ends, rel=1e-9) for name, ends in expected.items()}
+    drawn = found.draws(4000).interval()
+    for name, (low, high) in found.interval().items():
+        assert drawn[name] == pytest.approx((low, high), abs=0.05 * (high - low))
+
+
 def test_the_unit_of_weights_moves_no_covariance(alone, straight, quick):
     """Weights of 1 / std^2 are a million times those of 1; what is known of the parameters is the same."""
     weight = np.where(np.arange(len(alone)) % 2, 1.0, 4.0)
