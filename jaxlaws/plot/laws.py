@@ -45,7 +45,7 @@ def laws_chart(fits: Sequence[Fit], runs: Any) -> alt.Chart:
         scale=alt.Scale(domain=names, range=[PALETTE[i % len(PALETTE)] for i in range(len(names))]),
         legend=alt.Legend(title="law", symbolType="stroke", symbolSize=420),
     )
-    dash = alt.StrokeDash("law:N", scale=alt.Scale(domain=names), legend=None)
+    dash = alt.StrokeDash("law:N", scale=alt.Scale(domain=names))
     line = alt.Chart(alt.Data(values=rows)).mark_line(strokeWidth=2, point=True)
     chart = line.encode(
         x=log_axis(alt, "at", np.array([r["at"] for r in rows]), title, channel="x"),

@@ -38,7 +38,7 @@ function config(dark, room) {
     axisY: { titleLimit: small ? 150 : 320 },
     legend: { orient: "bottom", direction: "horizontal", columns: Math.max(1, Math.floor(room / 300)), labelColor: ink, titleColor: muted,
       labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", labelLimit: Math.min(235, room - 90), titleLimit: room - 40,
-      symbolLimit: 40, symbolStrokeWidth: 2.5, rowPadding: 3, gradientLength: Math.min(280, room - 80), titleOrient: "top", offset: 10 },
+      symbolLimit: 40, symbolBaseFillColor: muted, symbolBaseStrokeColor: muted, symbolStrokeWidth: 2.5, rowPadding: 3, gradientLength: Math.min(280, room - 80), titleOrient: "top", offset: 10 },
     title: { color: ink, fontSize: 13, anchor: "start", fontWeight: 600 },
     text: { color: ink },
     view: { stroke: line },
