@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import pytest
@@ -80,6 +81,8 @@ def pages(points, curves, tmp_path_factory):
     fit, runs, draws = points
     report(fit, runs, draws=draws, plans=[isoflop(fit, [1e17, 1e18])]).save(folder / "points.html")
     report(*curves).save(folder / "curves.html")
+    other = dataclasses.replace(fit, params={**fit.params, "E": 1.7})
+    report([fit, other], runs).save(folder / "laws.html")
     return folder
 
 
@@ -109,7 +112,7 @@ def opened(browser, pages):
     assert complaints == []
 
 
-@pytest.mark.parametrize("name", ["points", "curves"])
+@pytest.mark.parametrize("name", ["points", "curves", "laws"])
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (1400, "dark"), (390, "light"), (390, "dark")])
 def test_every_chart_is_drawn_within_the_page_and_readable(opened, name, width, scheme):
     page = opened(name, width, scheme)
