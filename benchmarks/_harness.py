@@ -124,6 +124,11 @@ def ratio(ours: Row, theirs: Row) -> float | None:
     return theirs.scaled / ours.scaled
 
 
+def above(ours: float | None, best: float | None) -> float | None:
+    """How much our objective is above a peer's, relatively; below 0 where it is lower."""
+    return None if ours is None or not best else ours / best - 1.0
+
+
 def apart(place: str, *, timeout: float = 900.0, **arguments: Any) -> dict[str, Any]:
     """Call "module:function" of this package in a fresh process, without a compile cache, and return its answer."""
     command = [sys.executable, "-m", "benchmarks._apart", f"benchmarks.{place}", json.dumps(arguments)]
@@ -230,7 +235,7 @@ def store(report: Report, folder: Path, *, quick: bool) -> Path:
         "machine": m | {"load": round(os.getloadavg()[0], 2)},
         "rows": [
             {k: v for k, v in (asdict(r) | {"each": r.each, "scaled": r.scaled}).items() if v not in (None, "")}
-            | {"x_ours": report.against_ours(r)}
+            | {"x_ours": report.against_ours(r), "of_floor": r.floor / r.warm if r.floor and r.warm else None}
             for r in report.rows
         ],
         "aims": [asdict(a) | {"met": a.met} for a in report.aims],

@@ -114,5 +114,5 @@ def ours(draws: int, repeats: int) -> dict[str, Any]:
     params = np.stack([found.params[k] for k in _problems.CHINCHILLA], axis=1)
     return got | {
         "params": params.tolist(),
-        "counts": {k: n * TRIPS * draws for k, n in each.items()},
+        "counts": floor.counts(each, {"float64": TRIPS * draws}),
     }

@@ -33,8 +33,8 @@ def report(*, quick: bool) -> Report:
 
 
 def _report(folder: Path, *, quick: bool) -> Report:
-    partition = 32 if quick else PARTITION
-    small = made(folder / "small", 96 if quick else ALIKE)
+    partition = 500 if quick else PARTITION
+    small = made(folder / "small", 2000 if quick else ALIKE)
     rows, said = [], {}
     for engine in ("serial",) if quick else ("serial", "pool", "ray"):
         try:

@@ -30,7 +30,7 @@ def report(*, quick: bool) -> Report:
         write_curves(curves)
         # A cache folder is all that a user sets; JAX then keeps what took a second or more to compile.
         cached = plain_environment(JAX_COMPILATION_CACHE_DIR=str(folder / "cache"))
-        plain = plain_environment()
+        plain = plain_environment(JAX_COMPILATION_CACHE_DIR="")
         fit = [sys.executable, "-m", "jaxlaws", "fit"]
         by_law = [*fit, str(models), "--law", "chinchilla", "--json"]
         by_text = [*fit, str(models), "--law", "E + A/N^alpha + B/D^beta", "--json"]

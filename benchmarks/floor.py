@@ -49,12 +49,20 @@ def throughput(quick: bool) -> dict[str, dict[str, Any]]:
     return {dtype: apart("floor:measured", dtype=dtype, quick=quick) for dtype in ("float32", "float64")}
 
 
-def seconds(counts: Mapping[str, float] | None, *, quick: bool, dtype: str = "float64") -> float | None:
-    """What so many elementary functions take at the measured rates."""
+def seconds(counts: Mapping[str, Mapping[str, float]] | None, *, quick: bool) -> float | None:
+    """What so many elementary functions of each dtype take at its measured rates."""
     if counts is None:
         return None
-    rates = throughput(quick)[dtype]
-    return sum(n * rates[name]["seconds"] / rates[name]["count"] for name, n in counts.items())
+    total = 0.0
+    for dtype, many in counts.items():
+        rates = throughput(quick)[dtype]
+        total += sum(n * rates[name]["seconds"] / rates[name]["count"] for name, n in many.items())
+    return total
+
+
+def counts(one: Mapping[str, float], evaluations: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Functions by dtype, where one evaluation of the law needs `one` and so many are made in each."""
+    return {dtype: {name: n * many for name, n in one.items()} for dtype, many in evaluations.items()}
 
 
 def measured(dtype: str, quick: bool) -> dict[str, Any]:

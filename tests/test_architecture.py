@@ -85,7 +85,9 @@ def test_only_the_front_door_and_the_cli_know_concrete_laws():
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_nothing_changes_the_config_of_jax(path):
     calls = {ast.unparse(n.func) for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)}
-    assert not {call for call in calls if call.endswith("config.update")}
+    changed = {call for call in calls if call.endswith("config.update")}
+    # But for the command line, whose process is its own: where what it compiled is kept.
+    assert not changed or named(path) == "cli/_compiled.py"
 
 
 @pytest.mark.parametrize("folder", ROOMS, ids=named)

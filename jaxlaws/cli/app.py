@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from jaxlaws.cli._compiled import keep_compiled
 from jaxlaws.cli._output import one_line
 from jaxlaws.cli.bulk import bulk
 from jaxlaws.cli.check import check
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A run's name that the terminal's encoding lacks is shown escaped, and is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    keep_compiled()
     try:
         status = _run(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()

@@ -28,6 +28,7 @@ from jaxlaws.solvers import Descent, Rung, Solver, Status, levenberg_marquardt
 from jaxlaws.spec import Law, find
 
 GROUPS = 8  # groups of one compiled batch: always this many, the last ones repeated, so that results do not depend on the batch
+MANY = 256  # the same on an accelerator, which one small batch would leave idle
 
 
 def fit(
@@ -166,7 +167,7 @@ def _fit_groups(
     batches are in memory."""
     fits: dict[int, Fit] = {}
     waiting: dict[Any, list[Group]] = {}
-    size = 1 if alone else GROUPS
+    size = 1 if alone else GROUPS if jax.default_backend() == "cpu" else MANY
 
     def search(part: list[Group]) -> dict[int, Fit]:
         full = part + [part[-1]] * (size - len(part))
