@@ -23,13 +23,8 @@ NAMES = (
     "growth",
 )
 
-ASKED = (
-    "bulk",
-    "coverage",
-    "extrapolation",
-    "forecast",
-    "online",
-)  # run only when named: each takes as long as all others
+# Run only when named: each takes as long as all others.
+ASKED = ("bulk", "coverage", "extrapolation", "forecast", "online")
 
 
 def main() -> int:
