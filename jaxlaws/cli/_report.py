@@ -16,8 +16,16 @@ Score = Mapping[str, Any]
 FULL = 6  # fits that are reported at length; more of them become a table
 
 
-def documents(law: Law, fits: list[Fit], scores: list[Score | None], by: list[str] | None) -> dict[str, Any]:
-    """What `--json` prints: one fit, or with `by` its groups."""
+def documents(
+    law: Law,
+    fits: list[Fit],
+    scores: list[Score | None],
+    by: list[str] | None,
+    beside: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What `--json` prints: one fit, or with `by` its groups; `beside` is what held-out errors are compared with."""
+    if beside is not None:
+        scores = [None if score is None else {**score, **beside} for score in scores]
     each = [_document(one, score) for one, score in zip(fits, scores, strict=True)]
     if not by:
         return each[0]

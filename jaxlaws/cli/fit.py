@@ -36,6 +36,7 @@ from jaxlaws.cli._options import (
 )
 from jaxlaws.cli._output import Progress, emit, say
 from jaxlaws.cli._report import Score, documents, report
+from jaxlaws.cli._resampled import resampled, store
 from jaxlaws.errors import JaxlawsError
 from jaxlaws.spec import Law, catalogue, find
 
@@ -147,6 +148,7 @@ def fit(
         if both:
             progress.note(f"{both} rows match both --where and --holdout: they are scored, not fitted")
         held = None if held is None else _checked(held, one, rows, progress)
+        beside = None if held is None or holdout is None else _beside(whole, one, where, holdout, progress)
         progress.doing(
             f"fitting {one.label} to {len(rows)} rows of {len(rows.names)} runs"
             + f" from {starts} starts" * bool(starts)
@@ -157,7 +159,7 @@ def fit(
         draws: dict[int, Draws] = {}
         if bootstrap is not None and not all(one.status.failed for one in fits):
             progress.doing(f"fitting {bootstrap} resamples")
-            draws = _resampled(found, rows, progress, by=bootstrap_by, resamples=bootstrap, seed=seed)
+            draws = resampled(found, rows, progress, by=bootstrap_by, resamples=bootstrap, seed=seed)
             fits = [draws[i].marked(level) if i in draws else one for i, one in enumerate(fits)]
             found = Fits(fits) if by else fits[0]
         if held is not None:
@@ -166,7 +168,7 @@ def fit(
         if out_file is not None:
             found.save(out_file)
             progress.note(f"stored in {out_file}")
-            _store(draws, fits, out_file, by)
+            store(draws, fits, out_file, many=bool(by))
         if chart_file is not None:
             _draw(chart_file, fits[0], rows, held, branch_of, progress)
         progress.note(_took(fits))
@@ -174,35 +176,10 @@ def fit(
             for note in dict.fromkeys(note for f in fits for note in f.notes):
                 progress.note(note)
     if json:
-        emit(documents(one, fits, scores, by))
+        emit(documents(one, fits, scores, by, beside))
     else:
-        say(report(fits, scores))
+        say(report(fits, scores) + (f"\n  noise floor: {beside['noise_floor']}" if beside else ""))
     return int(all(f.status.failed for f in fits))
-
-
-def _resampled(found: Fit | Fits, rows: Runs, progress: Progress, **told: Any) -> dict[int, Draws]:
-    """Draws of each fit that has some, by its place; of a group that cannot be resampled the reason is told."""
-    from jaxlaws.uncertainty import Draws, bootstrap
-
-    many = bootstrap(found, rows, **told)
-    if isinstance(many, Draws):
-        return {0: many}
-    for key, one in many.items():
-        if not len(one):
-            progress.note(f"group {key} has {one.notes[0]}")
-    return {i: one for i, one in enumerate(many.values()) if len(one)}
-
-
-def _store(draws: dict[int, Draws], fits: list[Fit], out_file: Path, by: list[str] | None) -> None:
-    """Draws beside the fit, for `predict`; those of an earlier fit go."""
-    from jaxlaws.uncertainty import beside, save
-
-    place = beside(out_file)
-    if draws:
-        marked = [dataclasses.replace(one, center=fits[i]) for i, one in draws.items()]
-        save({i: one for i, one in enumerate(marked)} if by else marked[0], place)
-    else:
-        place.unlink(missing_ok=True)
 
 
 def _default(runs: Runs, progress: Progress) -> Law:
@@ -239,6 +216,22 @@ def _checked(held: Runs, law: Law, rows: Runs, progress: Progress) -> Runs:
         if finding not in rows.findings and finding.kind != "constant_input":
             progress.note(f"held out: {finding.message}")
     return held
+
+
+def _beside(whole: Runs, law: Law, where: str | None, holdout: str, progress: Progress) -> dict[str, Any]:
+    """What to hold beside errors on held-out rows: how many of these were fitted too, in another run, and the noise floor."""
+    from jaxlaws.validate import holdout as fold
+    from jaxlaws.validate import noise
+
+    found = fold(whole, holdout, where=where, repeated="keep", outcome=law.output.symbol)
+    if found.repeated:
+        progress.note(
+            f"{found.repeated} of {int(found.score.sum())} held-out rows repeat fitted rows of another run, as a branch does "
+            "those of its trunk: their errors are the fit's; `jaxlaws compare --holdout` leaves them out"
+        )
+    floor = noise(whole.select(found.fit | found.score), law)
+    told = {"single_rows": floor.white, "run_to_run": floor.between}
+    return {"repeated": found.repeated, "noise_floor": str(floor), "noise": told}
 
 
 def _marked(found: Fit | Fits, where: str | None) -> Any:

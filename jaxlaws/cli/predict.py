@@ -73,8 +73,11 @@ def predict(
     query: Query = None,
     stitch: Stitch = False,
     level: Annotated[
-        float, typer.Option(metavar="P", help="Level of the intervals, of a fit stored by `fit --bootstrap N --out`.")
-    ] = 0.95,
+        float | None,
+        typer.Option(
+            metavar="P", help="Level of the intervals of a fit stored by `fit --bootstrap N --out`. Default: 0.95."
+        ),
+    ] = None,
     out: Annotated[str | None, typer.Option(metavar="CSV", help="Write the predictions here.")] = None,
     json: Json = False,
 ) -> int:
@@ -91,11 +94,15 @@ def predict(
     if wanted and schedule is None:
         raise JaxlawsError(f"`--steps {steps}` are steps of a schedule: give `--schedule` too.")
     out_file = output_file("--out", out, not_over=fit)
-    if not 0 < level < 1:
+    if level is not None and not 0 < level < 1:
         raise JaxlawsError(f"`--level {level:g}` must lie between 0 and 1, such as 0.95.")
     found = load(fit)
     fits = list(found.values()) if isinstance(found, Fits) else [found]
-    said = [_Said(one, of_fit(one, fit), level) for one in fits]
+    said = [_Said(one, of_fit(one, fit), 0.95 if level is None else level) for one in fits]
+    if level is not None and all(one.draws is None for one in said):
+        raise JaxlawsError(
+            f"`--level {level:g}`: {fit} has no draws to take intervals from: fit with `--bootstrap N --out`."
+        )
     for name in inputs:
         if name not in fits[0].law.inputs:
             raise JaxlawsError(f"`--at {at}`: {nearest(name, fits[0].law.inputs, what='input')}")

@@ -23,10 +23,12 @@ from jaxlaws.cli._options import (
 )
 from jaxlaws.cli._output import Progress, emit, say
 from jaxlaws.cli._report import Score, documents, report
+from jaxlaws.cli._resampled import resampled, store
 from jaxlaws.errors import JaxlawsError
 
 if TYPE_CHECKING:
     from jaxlaws.fitting import Fit, Fits
+    from jaxlaws.uncertainty import Draws
 
 Stored = Annotated[str, typer.Argument(metavar="FIT.json", help="A stored fit, as `fit --out` writes it.")]
 
@@ -48,6 +50,10 @@ def refit(
     schedules: Schedules = None,
     query: Query = None,
     stitch: Stitch = False,
+    bootstrap: Annotated[
+        int | None, typer.Option(min=2, metavar="N", help="Intervals from N resamples of the new rows, such as 1000.")
+    ] = None,
+    level: Annotated[float, typer.Option(metavar="P", help="Level of the intervals.")] = 0.95,
     out: Annotated[str | None, typer.Option(metavar="FIT.json", help="Store the new fit.")] = None,
     json: Json = False,
 ) -> int:
@@ -60,6 +66,8 @@ def refit(
 
     options = reading(column, unit, policy, warmup, lr_after_step, schedules, query, stitch)
     out_file = output_file("--out", out, not_over=table)
+    if not 0 < level < 1:
+        raise JaxlawsError(f"`--level {level:g}` must lie between 0 and 1, such as 0.95.")
     old = _loaded(stored)
     with Progress() as progress:
         rows, _, _ = split(opened(table, options, progress), where)
@@ -67,9 +75,18 @@ def refit(
         found = refit_law(old, rows, starts=starts)
         fits = [found] if isinstance(found, Fit) else list(found.values())
         fits = [dataclasses.replace(one, where=where or "") for one in fits]
+        many = not isinstance(found, Fit)
+        found = Fits(fits) if many else fits[0]
+        draws: dict[int, Draws] = {}
+        if bootstrap is not None and not all(one.status.failed for one in fits):
+            progress.doing(f"fitting {bootstrap} resamples")
+            draws = resampled(found, rows, progress, by="run", resamples=bootstrap, seed=fits[0].seed)
+            fits = [draws[i].marked(level) if i in draws else one for i, one in enumerate(fits)]
+            found = Fits(fits) if many else fits[0]
         if out_file is not None:
-            (fits[0] if isinstance(found, Fit) else Fits(fits)).save(out_file)
+            found.save(out_file)
             progress.note(f"stored in {out_file}")
+            store(draws, fits, out_file, many=many)
     before = [old] if not isinstance(old, Fits) else list(old.values())
     both = [(a, b) for a, b in zip(before, fits, strict=True) if not b.status.failed]
     changes = [diff(a, b, names=("stored", "now")) for a, b in both]

@@ -262,7 +262,12 @@ def _row_weights(runs: Runs, weights: str) -> np.ndarray:
         run = runs.frame["run"].astype(str).to_numpy()
         _, code, count = np.unique(run, return_inverse=True, return_counts=True)
         return len(run) / (len(count) * count[code])
-    given = runs.column(weights)
+    return weights_of(runs, weights)
+
+
+def weights_of(runs: Runs, column: str) -> np.ndarray:
+    """Weights `(rows,)` in a column. Raises `FitError` for what is not finite, negative, all 0, or looks like an error."""
+    given, weights = runs.column(column), column
     if not np.isfinite(given).all() or (given < 0).any() or given.sum() == 0:
         raise FitError("`fit(weights=...)` must be finite and at least 0, not all 0.")
     if weights in NOISE or ("std" in runs.frame.columns and _rise_together(given, runs.column("std"))):

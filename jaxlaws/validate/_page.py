@@ -59,6 +59,9 @@ def _verdict(one: Comparison) -> str:
     text = f"Ranks by resampling {_units(one)}."
     if one.ranking.blocks:
         text += " That is fewer than 8 runs: what differs from run to run is not in these shares."
+    sound = [s.name for s in one.standings if not s.failure]
+    if len(sound) < 2:
+        return f"Nothing is ranked: {sound[0] if sound else 'none'} alone could be fitted and scored."
     if one.winner is not None:
         return f"{text} {one.winner.name} wins: it comes first in {one.winner.best:.1%} of the resamples."
     tied = "; ".join(s.name for s in one.standings if s.tied)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxlaws.errors import FitError, JaxlawsError
 from jaxlaws.fitting import Fit, Fits, fit, fit_pooled
 from jaxlaws.fitting._groups import mask
-from jaxlaws.fitting.assemble import columns_of, numeric_columns
+from jaxlaws.fitting.assemble import columns_of, numeric_columns, weights_of
 from jaxlaws.fitting.predict import errors
 from jaxlaws.runs import Runs, read
 from jaxlaws.runs.branches import trunks
@@ -194,7 +194,7 @@ def _weights(weights: Any, runs: Runs, rows: np.ndarray) -> np.ndarray:
         _, code = np.unique(runs.frame["run"].astype(str).to_numpy(), return_inverse=True)
         count = np.bincount(code, rows)
         return np.where(rows, rows.sum() / (np.count_nonzero(count) * np.maximum(count, 1.0)[code]), 0.0)
-    return np.where(rows, runs.column(weights), 0.0)
+    return np.where(rows, weights_of(runs, weights), 0.0)
 
 
 def _distance(law: Law, runs: Runs, fold: Fold) -> np.ndarray:

@@ -71,8 +71,9 @@ class Comparison:
 
     @property
     def winner(self) -> Standing | None:
-        first = self.standings[0]
-        return first if not first.failure and first.best >= SURE else None
+        first, *others = self.standings
+        rivals = any(not one.failure for one in others)
+        return first if rivals and not first.failure and first.best >= SURE else None
 
     def __getitem__(self, name: str) -> Standing:
         for one in self.standings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 
@@ -112,3 +113,42 @@ def test_sources_are_named_without_their_secrets(jaxlaws):
     for command in (["fit"], ["compare", "--laws", "power", "--rollout", "x"]):
         done = jaxlaws(command[0], "https://me:s3cret@localhost:1/t.csv?key=s3cret", *command[1:])
         assert done.status == 2 and "s3cret" not in " ".join(done.notes)
+
+
+def test_weights_that_look_inverted_are_refused(jaxlaws, table):
+    frame = pd.read_csv(table)
+    frame.assign(std=np.linspace(1.0, 2.0, len(frame))).to_csv(table, index=False)
+    done = jaxlaws("compare", "runs.csv", "--laws", "power", "--rollout", "x", "--weights", "std")
+    assert done.status == 2 and len(done.notes) == 1 and "look inverted" in done.notes[0]
+
+
+def test_who_is_alone_wins_nothing(jaxlaws, table):
+    done = jaxlaws("compare", "runs.csv", "--laws", "power", "--rollout", "x", "--quick")
+    assert done.status == 0, done.notes
+    assert "Nothing is ranked: power alone" in done.out and "wins" not in done.out
+
+
+def test_draws_of_the_stored_fit_do_not_stay_beside_its_successor(jaxlaws, table):
+    fitted = jaxlaws(
+        "fit",
+        "runs.csv",
+        "--law",
+        "power",
+        "--starts",
+        8,
+        "--bootstrap",
+        20,
+        "--bootstrap-by",
+        "row",
+        "--out",
+        "a.json",
+    )
+    assert fitted.status == 0, fitted.notes
+    assert jaxlaws("refit", "a.json", "runs.csv", "--where", "kind == 'u'", "--out", "a.json").status == 0
+    done = jaxlaws("predict", "a.json", "--at", "x=1e9", "--json")
+    assert done.status == 0 and "intervals" not in done.document
+    done = jaxlaws("predict", "a.json", "--at", "x=1e9", "--level", 0.9)
+    assert done.status == 2 and "no draws" in done.notes[0]
+    again = jaxlaws("refit", "a.json", "runs.csv", "--where", "kind == 'u'", "--bootstrap", 20, "--out", "a.json")
+    assert again.status == 0, again.notes
+    assert jaxlaws("predict", "a.json", "--at", "x=1e9", "--level", 0.9, "--json").document["intervals"]["level"] == 0.9

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from jaxlaws.cli import fit as fit_file
@@ -23,7 +24,9 @@ def test_json_is_one_document_with_the_promised_keys(jaxlaws, powers):
     assert fit["law"] == "power" and fit["status"] == "converged" and set(fit["starts"]) == {"run", "agree"}
     assert fit["params"] == pytest.approx({"A": 3.0, "alpha": 0.2}, rel=1e-6)
     assert set(fit["seconds"]) == {"compile", "run"} and fit["rows"] == 13
-    assert {"rows", "by_run", "run_mean"} | ERRORS == set(fit["holdout"]) and fit["holdout"]["rows"] == 3
+    assert {"rows", "by_run", "run_mean", "repeated", "noise", "noise_floor"} | ERRORS == set(fit["holdout"]) and fit[
+        "holdout"
+    ]["rows"] == 3
     assert fit["holdout"]["mape"] < 1e-5
 
 
@@ -198,3 +201,20 @@ def test_groups_are_partially_pooled(jaxlaws, tmp_path):
     ):
         done = jaxlaws("fit", "t.csv", *POWER, *arguments)
         assert done.status == 2 and len(done.notes) == 1 and words in done.notes[0]
+
+
+def test_held_out_rows_that_were_fitted_too_are_told(jaxlaws, tmp_path):
+    """A branch repeats its trunk's rows: errors there say nothing of prediction."""
+    x = np.geomspace(1e6, 1e9, 16)
+    loss = (1.7 + 300.0 * x**-0.34) * np.exp(1e-3 * np.random.default_rng(0).standard_normal(16))
+    trunk = pd.DataFrame({"run": "trunk", "x": x, "loss": loss})
+    branch = trunk.assign(run="branch", loss=np.where(x < 3e8, loss, 1.001 * loss))
+    pd.concat([trunk, branch]).to_csv(tmp_path / "runs.csv", index=False)
+    done = jaxlaws(
+        "fit", "runs.csv", "--law", "power_plus_constant", "--starts", 8, "--holdout", "run == 'branch'", "--json"
+    )
+    assert done.status == 0, done.notes
+    fitted = int((x < 3e8).sum())
+    assert done.document["holdout"]["repeated"] == fitted
+    assert any(f"{fitted} of 16 held-out rows repeat fitted rows" in note for note in done.notes)
+    assert done.document["holdout"]["noise"]["run_to_run"] > 0

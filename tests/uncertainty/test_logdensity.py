@@ -41,7 +41,6 @@ def test_a_scale_of_nothing_is_refused(power_rows, power_fit):
         power_fit.logdensity(power_rows, scale=0.0)
 
 
-@pytest.mark.slow
 def test_a_sampler_finds_the_intervals_of_the_profile(alone, alone_fit):
     """NUTS on the density of a line, flat in its parameters: the posterior is the profile's normal."""
     blackjax = pytest.importorskip("blackjax")
