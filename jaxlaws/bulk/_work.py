@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -18,6 +17,7 @@ from jaxlaws.bulk.partition import Partition, keys_of, split
 from jaxlaws.bulk.summary import counted
 from jaxlaws.errors import JaxlawsError
 from jaxlaws.fitting import Fit
+from jaxlaws.fitting._programs import few_programs
 from jaxlaws.fitting.assemble import columns_of, numeric_columns
 from jaxlaws.fitting.fit import fit_groups
 from jaxlaws.runs import Runs
@@ -26,8 +26,6 @@ from jaxlaws.spec import Law
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-MAPS = 30_000  # memory maps, of which Linux allows a process 65 530 and each compiled program takes nine
 
 Key = tuple[Any, ...]
 
@@ -76,7 +74,7 @@ def fit_partition(job: Job, task: Task) -> Done:
     """Fits every group of a partition. A group that cannot be fitted has a row that says why."""
     import pyarrow as pa
 
-    _few_programs()
+    few_programs()
     rows = task.partition.rows
     runs, refused = _admitted(rows, job.by) if len(rows) else (None, {})
     own: set[str] | None = None
@@ -149,13 +147,6 @@ def _copied(job: Job, law: Law) -> set[str]:
         for name, param in law.params.items()
         if param.per is not None and name not in told["fix"] and (param.fixed is None or name in told["free"])
     }
-
-
-def _few_programs() -> None:
-    """Drops compiled programs before Linux runs out of maps for them: a process that reaches the limit dies."""
-    maps = Path("/proc/self/maps")
-    if maps.exists() and maps.read_bytes().count(b"\n") > MAPS:
-        jax.clear_caches()
 
 
 # --- the door ------------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 from jaxlaws.errors import FitError, JaxlawsError
 from jaxlaws.fitting import Fit, Fits, fit, fit_pooled
 from jaxlaws.fitting._groups import mask
+from jaxlaws.fitting._programs import few_programs
 from jaxlaws.fitting.assemble import columns_of, numeric_columns, weights_of
 from jaxlaws.fitting.predict import errors
 from jaxlaws.runs import Runs, read
@@ -90,6 +91,7 @@ def assess(law: Candidate | Law | str, runs: Any, folds: Fold | Sequence[Fold], 
     Every fold is the same table with other weights, so that all of them run one compiled program. A row that a fold does
     not fit weighs 0 in it.
     """
+    few_programs()
     one = candidate(law, **settings) if settings or not isinstance(law, Candidate) else law
     folds = (folds,) if isinstance(folds, Fold) else tuple(folds)
     table = read(runs)

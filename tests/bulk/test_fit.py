@@ -231,7 +231,7 @@ def test_a_new_partition_compiles_nothing(reference, curves, tmp_path):
 
 def test_a_process_drops_programs_before_linux_has_no_more_maps(monkeypatch, reference, curves, tmp_path):
     cleared = []
-    monkeypatch.setattr("jaxlaws.bulk._work.MAPS", 0)
+    monkeypatch.setattr("jaxlaws.fitting._programs.MAPS", 0)
     monkeypatch.setattr(jax, "clear_caches", lambda: cleared.append(1))
     fitted(curves, tmp_path / "fits", partition=30)
     assert len(cleared) == 2
