@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxlaws.bulk import anomalies, intervals
 from jaxlaws.bulk.forecast import Target, forecasts
-from jaxlaws.bulk.partition import Partition, keys_of, split
+from jaxlaws.bulk.partition import Partition, keys_of, no_row, plain_key, split
 from jaxlaws.bulk.summary import counted
 from jaxlaws.errors import JaxlawsError
 from jaxlaws.fitting import Fit
@@ -78,13 +78,14 @@ def fit_partition(job: Job, task: Task) -> Done:
     rows = task.partition.rows
     runs, refused = _admitted(rows, job.by) if len(rows) else (None, {})
     own: set[str] | None = None
-    refused |= {(run,): reason for run, reason in task.partition.gone.items()}
+    refused |= task.partition.gone
     out: list[dict[str, Any]] = []
     reused = 0
     dropped: dict[str, int] = {}
     if runs is not None:
         refused |= _vanished(job, rows, runs, refused)
-        own = {*runs.names, *task.partition.gone} if isinstance(rows, Runs) else None
+        gone = [key[0] for key in task.partition.gone] if job.by == ("run",) else []
+        own = {*runs.names, *gone} if isinstance(rows, Runs) else None
         dropped = _dropped(runs, own)
         spikes, diverged = anomalies.spikes(runs), anomalies.diverged(runs)
         runs = runs.where(job.where) if job.where else runs
@@ -167,7 +168,7 @@ def _culprits(rows: Block, by: Sequence[str], reason: str) -> tuple[dict[Key, st
     """Groups that the door refuses by themselves, and the rows of the others."""
     halves = split(rows, by)
     if halves is None:
-        return {_plain_key(keys_of(rows, by)[0]): reason}, None
+        return {plain_key(keys_of(rows, by)[0]): reason}, None
     refused: dict[Key, str] = {}
     kept: list[np.ndarray] = []
     for half in halves:
@@ -186,24 +187,12 @@ def _culprits(rows: Block, by: Sequence[str], reason: str) -> tuple[dict[Key, st
 
 def _vanished(job: Job, rows: Block | Runs, runs: Runs, refused: Mapping[Key, str]) -> dict[Key, str]:
     """Groups of the source of which the door left no row."""
-    if isinstance(rows, Runs) or job.numeric:
+    if isinstance(rows, Runs):
         return {}
-    there = {_plain_key(key) for key in keys_of(runs, job.by)} | set(refused)
-    gone = [key for key in map(_plain_key, keys_of(rows, job.by)) if key not in there]
-    kinds = ", ".join(sorted({f.kind for f in runs.findings if f.policy == "drop"}))
-    return dict.fromkeys(gone, f"no row is left: all were left out at the door ({kinds}).")
-
-
-def _plain_key(key: Key) -> Key:
-    """A key that equals itself, however its cells were held: text, numbers, or None."""
-    out = []
-    for cell in key:
-        cell = cell.item() if isinstance(cell, np.generic) else cell
-        if cell is None or type(cell).__name__ in ("NAType", "NaTType") or cell != cell:
-            out.append(None)
-        else:
-            out.append(str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell))
-    return tuple(out)
+    numeric = [name in job.numeric for name in job.by]
+    there = {plain_key(key) for key in keys_of(runs, job.by)} | set(refused)
+    gone = [key for key in (plain_key(key, numeric) for key in keys_of(rows, job.by)) if key not in there]
+    return dict.fromkeys(gone, no_row(f for f in runs.findings if f.policy == "drop"))
 
 
 # --- one law -------------------------------------------------------------------------------------------------------------------
@@ -219,7 +208,7 @@ def _law(
     failed |= more
     gone = ("refused", "no row is left after the checks of the columns that the law uses.")
     out = []
-    for key in map(_plain_key, keys_of(runs, job.by)):
+    for key in map(plain_key, keys_of(runs, job.by)):
         if key in before:
             out.append(before[key])
         elif key in fits:
@@ -234,15 +223,15 @@ def _grouped(law: Law, runs: Runs, by: Sequence[str]) -> tuple[Runs, dict[Key, R
     columns = numeric_columns(law)
     try:
         checked = runs.checked(columns)
-        return checked, {_plain_key(key): own for key, own in checked.groups(by)}, {}
+        return checked, {plain_key(key): own for key, own in checked.groups(by)}, {}
     except JaxlawsError:  # concerns some of the groups, or leaves none of the rows
         groups: dict[Key, Runs] = {}
         failed: dict[Key, tuple[str, str]] = {}
         for key, own in runs.groups(by):
             try:
-                groups[_plain_key(key)] = own.checked(columns)
+                groups[plain_key(key)] = own.checked(columns)
             except JaxlawsError as error:
-                failed[_plain_key(key)] = ("refused", str(error))
+                failed[plain_key(key)] = ("refused", str(error))
         return runs, groups, failed
 
 
@@ -251,7 +240,7 @@ def _unchanged(job: Job, law: Law, groups: Mapping[Key, Runs], previous: pa.Tabl
     import pyarrow.compute as pc
 
     rows = previous.filter(pc.equal(previous["law"], law.label)).to_pylist()
-    known = {_plain_key(tuple(row[name] for name in job.by)): row for row in rows if row["input_hash"]}
+    known = {plain_key(tuple(row[name] for name in job.by)): row for row in rows if row["input_hash"]}
     return {key: row for key, row in known.items() if key in groups and row["input_hash"] == groups[key].sha256}
 
 
@@ -337,7 +326,7 @@ def _refusal(job: Job, law: Law, key: Key, status: str, reason: str) -> dict[str
 def _cells(job: Job, key: Key) -> dict[str, Any]:
     """The key's cells, of the kinds that their columns have."""
     out = {}
-    for name, text in zip(job.by, _plain_key(key), strict=True):
+    for name, text in zip(job.by, plain_key(key), strict=True):
         out[name] = text if text is None or name not in job.numeric else float(text)
     return out
 

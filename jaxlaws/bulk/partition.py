@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,12 @@ ROW = "jaxlaws_row"  # column that carries the number of a row through a bucket
 @dataclass(frozen=True, eq=False)
 class Partition:
     """Rows of some whole groups, not yet through the door where they are a `Block`, and the hash of what they say. `gone` are
-    runs of which the door left no row, and why: of a table that is read at once its last partition has them."""
+    keys of groups of which the door left no row, and why: of a table that is read at once its last partition has them."""
 
     number: int
     rows: Block | Runs
     sha256: str
-    gone: Mapping[str, str] = field(default_factory=dict)
+    gone: Mapping[tuple[Any, ...], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def partitions(
                 table.column(column)  # raises, naming the nearest
         tables = list(_of_table(table, by, cut))
         for number, part in enumerate(tables):
-            gone = _gone(table) if tuple(by) == ("run",) and number == len(tables) - 1 else {}
+            gone = _gone(source, reading, table, by) if number == len(tables) - 1 else {}
             yield Partition(number, part, _sha256(part, gone), gone)
     else:
         if "run" in by:
@@ -147,14 +148,40 @@ def _of_table(table: Runs, by: Sequence[str], cut: Cut) -> Iterator[Runs]:
         first = last
 
 
-def _gone(table: Runs) -> dict[str, str]:
-    """Runs of which the door left no row."""
-    out: dict[str, str] = {}
-    for finding in table.findings:
-        if finding.policy == "drop":
+def _gone(source: Any, reading: Mapping[str, Any], table: Runs, by: Sequence[str]) -> dict[tuple[Any, ...], str]:
+    """Groups of which the door left no row."""
+    dropped = [finding for finding in table.findings if finding.policy == "drop"]
+    out: dict[tuple[Any, ...], str] = {}
+    if tuple(by) == ("run",):
+        for finding in dropped:
             for run in finding.by_run.keys() - set(table.names):
-                out[run] = f"no row is left: {_cause(finding)}"
-    return dict(sorted(out.items()))
+                out[run,] = f"no row is left: {_cause(finding)}"
+        return dict(sorted(out.items()))
+    if dropped:
+        everything = read(source, **{**reading, "policies": dict.fromkeys(reading["policies"], "keep")})
+        there = set(map(plain_key, keys_of(table, by)))
+        out = {key: no_row(dropped) for key in map(plain_key, keys_of(everything, by)) if key not in there}
+    return out
+
+
+def no_row(dropped: Iterable[Finding]) -> str:
+    """What is said of a group of which the door left nothing."""
+    return f"no row is left: all were left out at the door ({', '.join(sorted({f.kind for f in dropped}))})."
+
+
+def plain_key(key: tuple[Any, ...], numeric: Sequence[bool] | None = None) -> tuple[Any, ...]:
+    """A key that equals itself, however its cells were held: text, numbers, or None. Cells that are `numeric` may be text."""
+    out = []
+    for i, cell in enumerate(key):
+        cell = cell.item() if isinstance(cell, np.generic) else cell
+        if numeric is not None and numeric[i] and isinstance(cell, str):
+            with contextlib.suppress(ValueError):
+                cell = float(cell)
+        if cell is None or type(cell).__name__ in ("NAType", "NaTType") or cell != cell:
+            out.append(None)
+        else:
+            out.append(str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell))
+    return tuple(out)
 
 
 def _cause(finding: Finding) -> str:
@@ -227,9 +254,9 @@ def _buckets(found: Iterator[Block], by: Sequence[str], cut: Cut, scratch: Path)
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _sha256(rows: Block | Runs, gone: Mapping[str, str] | None = None) -> str:
+def _sha256(rows: Block | Runs, gone: Mapping[tuple[Any, ...], str] | None = None) -> str:
     """Hash of what the rows say, and of what is told about them."""
-    digest = hashlib.sha256(_told(gone).encode() if gone else b"")
+    digest = hashlib.sha256(_told(list(gone.items())).encode() if gone else b"")
     if isinstance(rows, Runs):
         digest.update(rows.sha256.encode())
         named = {run: rows.schedules[run] for run in rows.names if run in rows.schedules}

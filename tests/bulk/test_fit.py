@@ -269,3 +269,22 @@ def test_a_column_of_groups_must_not_be_called_as_one_of_the_fits(tmp_path):
     frame = pd.DataFrame({"status": ["x"] * 20, "step": np.arange(1, 21), "loss": 2.0 + 1.0 / np.arange(1, 21)})
     with pytest.raises(BulkError, match="`status` is also a column of the fits"):
         bulk_fit(frame, LAW, by="status", out=tmp_path / "fits")
+
+
+@pytest.mark.parametrize("kind", ["number", "text"])
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_group_of_which_the_door_leaves_nothing_has_its_row(kind, stored, tmp_path):
+    x = np.geomspace(1e6, 1e9, 8)
+    group = np.repeat(np.arange(3), 8)
+    loss = np.where(group == 1, np.nan, np.tile(1.7 + 300.0 * x**-0.34, 3))
+    frame = pd.DataFrame({"x": np.tile(x, 3), "loss": loss, "run": [f"run {i}" for i in range(24)]})
+    frame["which"] = group if kind == "number" else [f"group {i}" for i in group]
+    if stored:
+        frame.to_parquet(tmp_path / "models.parquet")
+    source = tmp_path / "models.parquet" if stored else frame
+    done = bulk_fit(source, "power_plus_constant", by="which", out=tmp_path / "fits", starts=4)
+    found = pd.read_parquet(tmp_path / "fits").set_index("which")
+    gone = 1.0 if kind == "number" else "group 1"
+    assert done.fits == len(found) == 3
+    assert found["status"][gone] == "refused" and "nonfinite" in found["reason"][gone]
+    assert (found["status"].drop(gone) == "converged").all()
