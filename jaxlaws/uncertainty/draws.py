@@ -8,7 +8,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class Decision:
     it is NaN somewhere: the interval leaves them out."""
 
     value: Any
-    draws: Any
+    draws: Any = field(repr=False)
     low: Any
     high: Any
     undefined: float = 0.0
