@@ -4,7 +4,7 @@ For every public data set here a few laws are fitted to the rows that a user wou
 later or were larger. Printed is Spearman's rank correlation, over the laws, of each criterion with the held-out mean
 absolute error (1: it ranks them right, 0: it says nothing), and the error of the law that the criterion picks over the
 lowest error of any. `jaxlaws/validate/reliability.py` states the table; JSON goes to `benchmarks/results/criteria-*.json`.
-Minutes on points; on curves it has not been run whole yet, and `reliability.py` states nothing of them.
+Minutes on points; an hour or so on curves.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from benchmarks import _curve_cases
@@ -31,6 +32,7 @@ def main(arguments: list[str]) -> int:
     for kind in arguments or ["points", "curves"]:
         found = {}
         for name, (laws, table, fold) in {"points": points, "curves": curves}[kind]().items():
+            jax.clear_caches()  # Linux gives a process only so many memory maps, of which each program takes nine
             one = compare(laws, table, fold, told=lambda text, name=name: print(f"{name}: {text}", file=sys.stderr))
             print(f"{name}\n{one}\n", flush=True)
             found[name] = told(one)
