@@ -84,6 +84,21 @@ def test_published_intervals_come_back(chinchilla):
     assert (draws.status == 0).all()
 
 
+def test_wild_resamples_agree_with_those_of_another_package(chinchilla):
+    """`simple-scaling-laws` 0.2.0, which fits the same sum of squares and turns residuals of runs by Webb's six points:
+    `fit(frame, n_draws=2000, seed=0)`, then `params` and `conf_int`. Its amplitudes are of other units."""
+    point = {"E": 1.8828136, "alpha": 0.35761509, "beta": 0.42762062}
+    ends = {"E": (1.82979, 1.92751), "alpha": (0.33263, 0.38244), "beta": (0.38301, 0.47109)}
+    runs, _ = chinchilla
+    one = fit("chinchilla", runs, objective=squared(on="raw"), starts=32)
+    found = bootstrap(one, runs, by="run", method="wild", resamples=2000).interval()
+    for name, value in point.items():
+        assert one.params[name] == pytest.approx(value, rel=1e-7), name
+        width = ends[name][1] - ends[name][0]
+        # It takes a little more off each residual for leverage, and has Student's tails.
+        np.testing.assert_allclose(found[name], ends[name], rtol=0, atol=0.08 * width, err_msg=name)
+
+
 def test_same_seed_same_bits(power_rows, power_fit):
     first, second = (bootstrap(power_fit, power_rows, resamples=64) for _ in range(2))
     other = bootstrap(power_fit, power_rows, resamples=64, seed=1)
