@@ -27,7 +27,7 @@ from jaxlaws.bulk.store import Folder, Stored, opened
 from jaxlaws.bulk.summary import Summary, Tally
 from jaxlaws.errors import BulkError, TracerError, nearest
 from jaxlaws.fitting.engine import boxes
-from jaxlaws.objectives import Normal, Objective, huber
+from jaxlaws.objectives import Normal, Objective, huber, parse
 from jaxlaws.runs import Runs
 from jaxlaws.runs.beside import beside
 from jaxlaws.runs.checks import resolved
@@ -65,7 +65,7 @@ def bulk_fit(
     at: Sequence[int | Mapping[str, float]] = (),
     intervals: bool = False,
     on_progress: Callable[[Summary], None] | None = None,
-    objective: Objective | None = None,
+    objective: Objective | str | None = None,
     weights: str = "row",
     starts: int | None = None,
     fix: Mapping[str, float] | None = None,
@@ -108,7 +108,7 @@ def bulk_fit(
         )
     by = (by,) if isinstance(by, str) else tuple(by)
     settings = {
-        "objective": huber() if objective is None else objective,
+        "objective": parse(objective) if isinstance(objective, str) else objective or huber(),
         "weights": weights,
         "starts": starts,
         "fix": dict(fix or {}),

@@ -9,6 +9,7 @@
 | fit, and score what was held out                    | `jaxlaws fit runs.csv --law chinchilla --out fit.json`|
 | predict with a stored fit                           | `jaxlaws predict fit.json --at N=7e10,D=1.4e12`       |
 | fit it again to new rows, and see what has changed  | `jaxlaws refit fit.json new.csv`, `jaxlaws diff a.json b.json` |
+| see what its rows hold against it                   | `jaxlaws diagnose fit.json runs.csv --plot runs.svg`  |
 | rank laws by what they say of rows not fitted       | `jaxlaws compare runs.csv --laws A,B --rollout N`     |
 | fit every run of a large source, and keep the fits  | `jaxlaws bulk runs/ --law lr_annealing --out fits`    |
 | show stored fits on one page                        | `jaxlaws report fit.json --out report.html`           |

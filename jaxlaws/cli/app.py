@@ -18,6 +18,7 @@ from jaxlaws.cli.bulk import bulk
 from jaxlaws.cli.check import check
 from jaxlaws.cli.compare import compare
 from jaxlaws.cli.data import data
+from jaxlaws.cli.diagnose import diagnose
 from jaxlaws.cli.fit import fit
 from jaxlaws.cli.laws import cite, laws
 from jaxlaws.cli.plan import plan
@@ -29,7 +30,7 @@ from jaxlaws.errors import JaxlawsError
 INTERRUPTED, CLOSED_PIPE = 130, 141  # as shells report a program that Ctrl-C or a closed pipe ended
 
 app = typer.Typer(name="jaxlaws", add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
-for command in (laws, cite, data, check, fit, refit, diff, predict, compare, bulk, report):
+for command in (laws, cite, data, check, fit, diagnose, refit, diff, predict, compare, bulk, report):
     app.command()(command)
 app.add_typer(plan)
 

@@ -22,7 +22,7 @@ from jaxlaws.fitting._stream import Stream
 from jaxlaws.fitting.assemble import columns_of, numeric_columns
 from jaxlaws.fitting.engine import boxes
 from jaxlaws.fitting.result import Fit, Fits
-from jaxlaws.objectives import Normal, Objective, huber
+from jaxlaws.objectives import Normal, Objective, huber, parse
 from jaxlaws.runs import Runs, read
 from jaxlaws.solvers import Descent, Rung, Solver, Status, levenberg_marquardt
 from jaxlaws.spec import Law, find
@@ -36,7 +36,7 @@ def fit(
     runs: Any,
     *,
     by: str | Sequence[str] | None = None,
-    objective: Objective | None = None,
+    objective: Objective | str | None = None,
     weights: str | np.ndarray = "row",
     starts: int | np.ndarray | None = None,
     fix: Mapping[str, float] | None = None,
@@ -53,11 +53,12 @@ def fit(
     """Fit `law` to a run table, from many starts at once.
 
     `runs` is anything `read` takes. `by` names columns whose groups are fitted apart, in compiled batches, and makes
-    the result `Fits`; `share` pools the named parameters over those groups. `weights` is "row", "run" (every run
-    counts the same in sum), a column, or an array `(rows,)`. `fix` holds parameters at values, `free` frees those that
-    a law holds, `bounds` replaces boxes, `priors` adds normal priors. `starts` (256 for point laws, 32 for curve laws)
-    is a number, or raw values `(starts, free parameters)`, which are used as they are. Curves logged at more than
-    `bins` points are averaged into so many bins, aligned to jumps of the learning rate; None keeps all.
+    the result `Fits`; `share` pools the named parameters over those groups. `objective` is one, or its text, such as
+    "huber:1e-3". `weights` is "row", "run" (every run counts the same in sum), a column, or an array `(rows,)`. `fix` holds
+    parameters at values, `free` frees those that a law holds, `bounds` replaces boxes, `priors` adds normal priors.
+    `starts` (256 for point laws, 32 for curve laws) is a number, or raw values `(starts, free parameters)`, which are used
+    as they are. Curves logged at more than `bins` points are averaged into so many bins, aligned to jumps of the learning
+    rate; None keeps all.
 
     Raises `FitError` or `TableError`, one sentence, for input that cannot be fitted; with `by`, a group that cannot be
     fitted has NaN parameters, a status and a reason instead. Same seed, data and device kind: same bits.
@@ -128,7 +129,7 @@ def fit_groups(law: Law, groups: Iterable[tuple[tuple[Any, ...], Runs]], by: Seq
 def _settings(
     law: Law,
     *,
-    objective: Objective | None,
+    objective: Objective | str | None,
     weights: str,
     starts: int | np.ndarray | None,
     fix: Mapping[str, float] | None,
@@ -147,7 +148,7 @@ def _settings(
         law=law,
         params=boxes(law, fix=fix, free=free, bounds=bounds or {}),
         fix=fix,
-        objective=huber() if objective is None else objective,
+        objective=parse(objective) if isinstance(objective, str) else objective or huber(),
         weights=weights,
         starts=(32 if law.is_curve else 256) if starts is None else starts,
         priors=dict(priors or {}),

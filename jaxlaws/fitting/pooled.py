@@ -17,7 +17,7 @@ from jaxlaws.fitting.density import curvature, dispersion
 from jaxlaws.fitting.fit import fit
 from jaxlaws.fitting.result import Fit, Fits
 from jaxlaws.fitting.variations import subject
-from jaxlaws.objectives import Normal, Objective
+from jaxlaws.objectives import Normal, Objective, parse
 from jaxlaws.runs import Runs, read
 from jaxlaws.spec import Law, find
 
@@ -34,7 +34,7 @@ def fit_pooled(
     by: str | Sequence[str],
     pool: Sequence[str],
     priors: Mapping[str, Normal] | None = None,
-    objective: Objective | None = None,
+    objective: Objective | str | None = None,
     weights: str | np.ndarray = "row",
     **settings: Any,
 ) -> Fits:
@@ -51,6 +51,7 @@ def fit_pooled(
     Source: Dempster, Rubin & Tsutakawa (1981), estimation in covariance components models.
     """
     one = find(law)
+    objective = parse(objective) if isinstance(objective, str) else objective
     pool = (pool,) if isinstance(pool, str) else tuple(dict.fromkeys(pool))
     _check(one, by, pool, priors or {}, settings)
     table = read(runs)

@@ -364,3 +364,12 @@ def test_formula_is_fitted_like_the_law_it_spells(power_rows, power_fit, quick):
     found = fit(law, power_rows, **quick)
     assert found.objective == pytest.approx(power_fit.objective, rel=1e-9)
     assert found["alpha"] == pytest.approx(power_fit["alpha"], rel=1e-6)
+
+
+def test_an_objective_may_be_text():
+    x = np.geomspace(1e6, 1e9, 12)
+    rows = {"x": x, "loss": (1.7 + 300.0 * x**-0.34) * np.exp(1e-3 * np.sin(np.arange(12.0)))}
+    there = fit("power_plus_constant", rows, objective=huber(1e-4), starts=4)
+    assert fit("power_plus_constant", rows, objective="huber:1e-4", starts=4).params == there.params
+    with pytest.raises(FitError, match="`hubr`"):
+        fit("power_plus_constant", rows, objective="hubr", starts=4)
