@@ -70,6 +70,11 @@ class Row:
         """Warm seconds for the claim's number of items."""
         return None if self.each is None else self.each * self.claimed
 
+    @property
+    def of_floor(self) -> float | None:
+        """The floor's share of the warm seconds."""
+        return self.floor / self.warm if self.floor is not None and self.warm else None
+
 
 @dataclass(frozen=True)
 class Aim:
@@ -205,7 +210,7 @@ def show(report: Report, *, quick: bool) -> None:
             "" if (times := report.against_ours(r)) is None else _number(times),
             "" if r.objective is None else f"{r.objective:.7g}",
             "" if r.failed is None else f"{r.failed}",
-            "" if r.floor is None or not r.warm else f"{r.floor / r.warm:.0%}",
+            "" if r.of_floor is None else f"{r.of_floor:.0%}",
             "" if r.memory_mb is None else f"{r.memory_mb:.0f}",
         )
         table.add_row(escape(r.what + (f" ({r.note})" if r.note else "")), *cells)
@@ -235,7 +240,7 @@ def store(report: Report, folder: Path, *, quick: bool) -> Path:
         "machine": m | {"load": round(os.getloadavg()[0], 2)},
         "rows": [
             {k: v for k, v in (asdict(r) | {"each": r.each, "scaled": r.scaled}).items() if v not in (None, "")}
-            | {"x_ours": report.against_ours(r), "of_floor": r.floor / r.warm if r.floor and r.warm else None}
+            | {"x_ours": report.against_ours(r), "of_floor": r.of_floor}
             for r in report.rows
         ],
         "aims": [asdict(a) | {"met": a.met} for a in report.aims],

@@ -60,6 +60,14 @@ def seconds(counts: Mapping[str, Mapping[str, float]] | None, *, quick: bool) ->
     return total
 
 
+def of_curves(starts: float) -> dict[str, float]:
+    """Evaluations of a curve law that `fit` allows so many starts, by dtype."""
+    from jaxlaws import levenberg_marquardt
+
+    usual = levenberg_marquardt()
+    return {"float32": (usual.projected * 3 // 2 + 1) * starts, "float64": (usual.trips // 5 + 1) * starts}
+
+
 def counts(one: Mapping[str, float], evaluations: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """Functions by dtype, where one evaluation of the law needs `one` and so many are made in each."""
     return {dtype: {name: n * many for name, n in one.items()} for dtype, many in evaluations.items()}

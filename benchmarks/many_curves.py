@@ -108,7 +108,7 @@ def ours(count: int, budget: float) -> dict[str, Any]:
         "memory_mb": peak_mb() - before,
         "prepare": prepare,
         "params": params.tolist(),
-        "counts": floor.counts({k: n / size * len(params) * STARTS for k, n in one.items()}, _trips()),
+        "counts": floor.counts({k: n / size * len(params) for k, n in one.items()}, floor.of_curves(STARTS)),
     }
 
 
@@ -166,10 +166,3 @@ def table(made: _problems.Curves, count: int) -> Any:
             "lr_schedule": np.repeat(specs, logged),
         }
     )
-
-
-def _trips() -> dict[str, float]:
-    from jaxlaws import levenberg_marquardt
-
-    usual = levenberg_marquardt()
-    return {"float32": usual.projected * 3 // 2 + 1, "float64": usual.trips // 5 + 1}

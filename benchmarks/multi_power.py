@@ -70,7 +70,7 @@ def ours(starts: int, trips: int | None, repeats: int) -> dict[str, Any]:
     import jax
 
     import jaxlaws
-    from jaxlaws import Curve, fit, levenberg_marquardt
+    from jaxlaws import Curve, fit
     from jaxlaws.solvers import Rung
 
     law = jaxlaws.catalogue["multi_power"]
@@ -83,10 +83,8 @@ def ours(starts: int, trips: int | None, repeats: int) -> dict[str, Any]:
         curves = [Curve.of(c.lr, at=c.step) for c in _problems.training_curves()]
         x = {k: 1.0 for k in law.params}
         one = floor.elementary(lambda x: [jax.numpy.log(law.fn(c, **x)) for c in curves], x)
-    usual = levenberg_marquardt()
-    evaluations = {"float32": (usual.projected * 3 // 2 + 1) * starts, "float64": (usual.trips // 5 + 1) * starts}
     return got | {
         "params": {k: float(found.params[k]) for k in law.params},
         "agree": float(found.agree),
-        "counts": floor.counts(one, evaluations),
+        "counts": floor.counts(one, floor.of_curves(starts)),
     }

@@ -33,6 +33,7 @@ Cost = Annotated[
         metavar="SPEC", help="huber, squared, absolute, student or asymmetric, with numbers and log, raw or logit."
     ),
 ]
+Level = Annotated[float, typer.Option(metavar="P", help="Level of the intervals.")]
 Weights = Annotated[
     str, typer.Option(metavar="row|run|COL", help="Every row counts the same, or every run, or a column says.")
 ]
@@ -157,6 +158,11 @@ def numbers(option: str, text: str | None) -> list[float] | None:
     if text is None:
         return None
     return [_number(option, "", part, "numbers, such as 1e20,1e21", text) for part in text.split(",")]
+
+
+def check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise JaxlawsError(f"`--level {level:g}` must lie between 0 and 1, such as 0.95.")
 
 
 def plot_file(path: str | None, *, not_over: str = "") -> Path | None:

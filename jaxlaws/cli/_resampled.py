@@ -14,17 +14,35 @@ if TYPE_CHECKING:
     from jaxlaws.uncertainty import Draws
 
 
-def resampled(found: Fit | Fits, rows: Runs, progress: Progress, **told: Any) -> dict[int, Draws]:
-    """Draws of each fit that has some, by its place; of a group that cannot be resampled the reason is told."""
+def marked(found: Fit | Fits, where: str | None) -> Any:
+    """The fit with the expression that chose its rows."""
+    from jaxlaws.fitting import Fit, Fits
+
+    if isinstance(found, Fit):
+        return dataclasses.replace(found, where=where or "")
+    return Fits([dataclasses.replace(one, where=where or "") for one in found.values()])
+
+
+def resampled(
+    found: Fit | Fits, rows: Runs, progress: Progress, *, resamples: int | None, level: float, **told: Any
+) -> tuple[Fit | Fits, dict[int, Draws]]:
+    """Fits with intervals, and draws of each that has some, by its place; none where no `resamples` are asked for, or no fit is
+    there. Of a group that cannot be resampled the reason is told."""
+    from jaxlaws.fitting import Fit, Fits
     from jaxlaws.uncertainty import Draws, bootstrap
 
-    many = bootstrap(found, rows, **told)
+    fits = [found] if isinstance(found, Fit) else list(found.values())
+    if resamples is None or all(one.status.failed for one in fits):
+        return found, {}
+    progress.doing(f"fitting {resamples} resamples")
+    many = bootstrap(found, rows, resamples=resamples, **told)
     if isinstance(many, Draws):
-        return {0: many}
+        return many.marked(level), {0: many}
     for key, one in many.items():
         if not len(one):
             progress.note(f"group {key} has {one.notes[0]}")
-    return {i: one for i, one in enumerate(many.values()) if len(one)}
+    draws = {i: one for i, one in enumerate(many.values()) if len(one)}
+    return Fits([draws[i].marked(level) if i in draws else one for i, one in enumerate(fits)]), draws
 
 
 def store(draws: dict[int, Draws], fits: list[Fit], out_file: Path, *, many: bool) -> None:

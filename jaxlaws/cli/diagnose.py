@@ -15,6 +15,7 @@ from jaxlaws.cli._options import (
     AfterStep,
     Column,
     Json,
+    Level,
     Policy,
     Query,
     Schedules,
@@ -22,6 +23,7 @@ from jaxlaws.cli._options import (
     Table,
     Unit,
     Warmup,
+    check_level,
     plot_file,
     reading,
 )
@@ -52,7 +54,7 @@ def diagnose(
     profile: Annotated[
         bool, typer.Option("--profile", help="Also intervals by profile: how far each parameter can be moved.")
     ] = False,
-    level: Annotated[float, typer.Option(metavar="P", help="Level of the intervals.")] = 0.95,
+    level: Level = 0.95,
     column: Column = None,
     unit: Unit = None,
     policy: Policy = None,
@@ -76,8 +78,7 @@ def diagnose(
     from jaxlaws.validate import influence
 
     options = reading(column, unit, policy, warmup, lr_after_step, schedules, query, stitch)
-    if not 0 < level < 1:
-        raise JaxlawsError(f"`--level {level:g}` must lie between 0 and 1, such as 0.95.")
+    check_level(level)
     if show != Picture.influence and plot is None:
         raise JaxlawsError(f"`--show {show.value}` says what is drawn: give `--plot FILE` too.")
     chart_file = plot_file(plot, not_over=table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +17,7 @@ from jaxlaws.cli._options import (
     Fix,
     Free,
     Json,
+    Level,
     Policy,
     Prior,
     Query,
@@ -28,6 +28,7 @@ from jaxlaws.cli._options import (
     Warmup,
     Weights,
     bounds,
+    check_level,
     output_file,
     plot_file,
     priors,
@@ -36,14 +37,13 @@ from jaxlaws.cli._options import (
 )
 from jaxlaws.cli._output import Progress, emit, say
 from jaxlaws.cli._report import Score, documents, report
-from jaxlaws.cli._resampled import resampled, store
+from jaxlaws.cli._resampled import marked, resampled, store
 from jaxlaws.errors import JaxlawsError
 from jaxlaws.spec import Law, catalogue, find
 
 if TYPE_CHECKING:
-    from jaxlaws.fitting import Fit, Fits
+    from jaxlaws.fitting import Fit
     from jaxlaws.runs import Runs
-    from jaxlaws.uncertainty import Draws
 
 DEFAULT = "progress_noise"
 
@@ -97,7 +97,7 @@ def fit(
     bootstrap_by: Annotated[
         str, typer.Option(metavar="run|row|blocks|COL", help="What a resample draws as a whole: see the docs.")
     ] = "run",
-    level: Annotated[float, typer.Option(metavar="P", help="Level of the intervals.")] = 0.95,
+    level: Level = 0.95,
     policy: Policy = None,
     warmup: Warmup = None,
     lr_after_step: AfterStep = False,
@@ -134,8 +134,7 @@ def fit(
         raise JaxlawsError(f"`--branch-of {branch_of}` says how held-out runs are scored: give `--holdout` too.")
     if bootstrap is None and bootstrap_by != "run":
         raise JaxlawsError(f"`--bootstrap-by {bootstrap_by}` says what resamples draw: give `--bootstrap N` too.")
-    if not 0 < level < 1:
-        raise JaxlawsError(f"`--level {level:g}` must lie between 0 and 1, such as 0.95.")
+    check_level(level)
     if pool and (share or not by):
         raise JaxlawsError(f"`--pool {pool[0]}` draws groups towards each other: give `--by COL`, and no `--share`.")
     out_file = output_file("--out", out, not_over=table)
@@ -154,14 +153,9 @@ def fit(
             + f" from {starts} starts" * bool(starts)
         )
         found = fit_pooled(one, rows, pool=pool, **told) if pool else fit_law(one, rows, **told)
-        found = _marked(found, where)
+        found = marked(found, where)
+        found, draws = resampled(found, rows, progress, resamples=bootstrap, level=level, by=bootstrap_by, seed=seed)
         fits = list(found.values()) if isinstance(found, Fits) else [found]
-        draws: dict[int, Draws] = {}
-        if bootstrap is not None and not all(one.status.failed for one in fits):
-            progress.doing(f"fitting {bootstrap} resamples")
-            draws = resampled(found, rows, progress, by=bootstrap_by, resamples=bootstrap, seed=seed)
-            fits = [draws[i].marked(level) if i in draws else one for i, one in enumerate(fits)]
-            found = Fits(fits) if by else fits[0]
         if held is not None:
             progress.doing(f"scoring {len(held)} rows of {len(held.names)} runs")
         scores = _scores(fits, held, branch_of, progress)
@@ -232,15 +226,6 @@ def _beside(whole: Runs, law: Law, where: str | None, holdout: str, progress: Pr
     floor = noise(whole.select(found.fit | found.score), law)
     told = {"single_rows": floor.white, "run_to_run": floor.between}
     return {"repeated": found.repeated, "noise_floor": str(floor), "noise": told}
-
-
-def _marked(found: Fit | Fits, where: str | None) -> Any:
-    """The fit with the expression that chose its rows."""
-    from jaxlaws.fitting import Fit, Fits
-
-    if isinstance(found, Fit):
-        return dataclasses.replace(found, where=where or "")
-    return Fits([dataclasses.replace(one, where=where or "") for one in found.values()])
 
 
 def _scores(fits: list[Fit], held: Runs | None, branch_of: str | None, progress: Progress) -> list[Score | None]:

@@ -22,6 +22,7 @@ from jaxlaws.cli._options import (
     Stitch,
     Unit,
     Warmup,
+    check_level,
     output_file,
     reading,
     values,
@@ -94,8 +95,8 @@ def predict(
     if wanted and schedule is None:
         raise JaxlawsError(f"`--steps {steps}` are steps of a schedule: give `--schedule` too.")
     out_file = output_file("--out", out, not_over=fit)
-    if level is not None and not 0 < level < 1:
-        raise JaxlawsError(f"`--level {level:g}` must lie between 0 and 1, such as 0.95.")
+    if level is not None:
+        check_level(level)
     found = load(fit)
     fits = list(found.values()) if isinstance(found, Fits) else [found]
     said = [_Said(one, of_fit(one, fit), 0.95 if level is None else level) for one in fits]

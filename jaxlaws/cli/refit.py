@@ -11,6 +11,7 @@ from jaxlaws.cli._options import (
     AfterStep,
     Column,
     Json,
+    Level,
     Policy,
     Query,
     Schedules,
@@ -18,17 +19,17 @@ from jaxlaws.cli._options import (
     Table,
     Unit,
     Warmup,
+    check_level,
     output_file,
     reading,
 )
 from jaxlaws.cli._output import Progress, emit, say
 from jaxlaws.cli._report import Score, documents, report
-from jaxlaws.cli._resampled import resampled, store
+from jaxlaws.cli._resampled import marked, resampled, store
 from jaxlaws.errors import JaxlawsError
 
 if TYPE_CHECKING:
     from jaxlaws.fitting import Fit, Fits
-    from jaxlaws.uncertainty import Draws
 
 Stored = Annotated[str, typer.Argument(metavar="FIT.json", help="A stored fit, as `fit --out` writes it.")]
 
@@ -53,40 +54,31 @@ def refit(
     bootstrap: Annotated[
         int | None, typer.Option(min=2, metavar="N", help="Intervals from N resamples of the new rows, such as 1000.")
     ] = None,
-    level: Annotated[float, typer.Option(metavar="P", help="Level of the intervals.")] = 0.95,
+    level: Level = 0.95,
     out: Annotated[str | None, typer.Option(metavar="FIT.json", help="Store the new fit.")] = None,
     json: Json = False,
 ) -> int:
     """Fit a stored fit's law to new rows, with its settings and from its parameters, and say what has changed."""
-    import dataclasses
-
     from jaxlaws.fitting import Fit, Fits, diff
     from jaxlaws.fitting import refit as refit_law
     from jaxlaws.runs import split
 
     options = reading(column, unit, policy, warmup, lr_after_step, schedules, query, stitch)
     out_file = output_file("--out", out, not_over=table)
-    if not 0 < level < 1:
-        raise JaxlawsError(f"`--level {level:g}` must lie between 0 and 1, such as 0.95.")
+    check_level(level)
     old = _loaded(stored)
     with Progress() as progress:
         rows, _, _ = split(opened(table, options, progress), where)
         progress.doing(f"fitting {len(rows)} rows of {len(rows.names)} runs from {starts} starts")
         found = refit_law(old, rows, starts=starts)
+        found = marked(found, where)
+        seed = (found if isinstance(found, Fit) else next(iter(found.values()))).seed
+        found, draws = resampled(found, rows, progress, resamples=bootstrap, level=level, by="run", seed=seed)
         fits = [found] if isinstance(found, Fit) else list(found.values())
-        fits = [dataclasses.replace(one, where=where or "") for one in fits]
-        many = not isinstance(found, Fit)
-        found = Fits(fits) if many else fits[0]
-        draws: dict[int, Draws] = {}
-        if bootstrap is not None and not all(one.status.failed for one in fits):
-            progress.doing(f"fitting {bootstrap} resamples")
-            draws = resampled(found, rows, progress, by="run", resamples=bootstrap, seed=fits[0].seed)
-            fits = [draws[i].marked(level) if i in draws else one for i, one in enumerate(fits)]
-            found = Fits(fits) if many else fits[0]
         if out_file is not None:
             found.save(out_file)
             progress.note(f"stored in {out_file}")
-            store(draws, fits, out_file, many=many)
+            store(draws, fits, out_file, many=isinstance(found, Fits))
     before = [old] if not isinstance(old, Fits) else list(old.values())
     both = [(a, b) for a, b in zip(before, fits, strict=True) if not b.status.failed]
     changes = [diff(a, b, names=("stored", "now")) for a, b in both]

@@ -29,9 +29,9 @@ from jaxlaws.fitting.result import Fit, Fits, Value
 from jaxlaws.objectives import Normal, Objective, link, parse
 from jaxlaws.runs import Runs, read
 from jaxlaws.solvers import Batched, Status, frozen, levenberg_marquardt
+from jaxlaws.solvers.race import in_cache
 from jaxlaws.spec import Law
 
-CELLS = 1 << 17  # numbers in the derivatives of a block of variations: what fits a core's cache
 DONE = 1e-8  # share of the objective that a step may still promise at a minimum: far below what any interval shows
 STALLED = 1e-6
 
@@ -360,7 +360,7 @@ def block(of: Subject) -> int:
     """How many variations are solved side by side."""
     if jax.default_backend() != "cpu":
         return 1024
-    return min(64, max(4, 1 << max(0, (CELLS // (len(of.center) * len(of.weight))).bit_length() - 1)))
+    return min(64, max(4, in_cache(len(of.center) * len(of.weight))))
 
 
 @partial(jax.jit, static_argnums=(0, 1))

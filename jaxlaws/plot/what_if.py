@@ -65,15 +65,15 @@ def what_if_chart(fit: Fit, runs: Runs | None = None, *, draws: Draws | None = N
     """Chart whose predictions follow controls, from values computed beforehand.
 
     A law of points has a control for each of two inputs, those that reach farthest; others are held at the fitted median
-    (without `runs`: at the largest fitted value). A law of whole curves has horizon, peak and shape of a schedule, beside
-    the fitted runs' own. With `draws` predictions have 95 % intervals. `usermeta` of the chart lists controls and answers,
+    (without `runs`: at the largest fitted value), and with `draws` predictions have 95 % intervals. A law of whole curves has
+    horizon, peak and shape of a schedule, beside the fitted runs' own. `usermeta` of the chart lists controls and answers,
     for pages with controls of their own. Raises `JaxlawsError` where the law has nothing to move.
     """
     ready()
     return (_schedules if fit.law.is_curve else _inputs)(fit, runs, draws)
 
 
-def budget_chart(fit: Fit, *, draws: Draws | None = None) -> alt.Chart:
+def budget_chart(fit: Fit) -> alt.Chart:
     """Chart of the best size and data for a budget of 6ND FLOP, which a control moves: the loss of every size that the budget
     pays for, the best marked. Raises `JaxlawsError` for laws of other inputs."""
     ready()
@@ -123,10 +123,7 @@ def budget_chart(fit: Fit, *, draws: Draws | None = None) -> alt.Chart:
         law.output.symbol: [m["loss"] for m in marks],
     }
     chart = alt.layer(*layers, text.encode(x=x, y=y, text="told:N")).add_params(control.param(alt))
-    chart = chart.properties(
-        width=WIDTH, height=260, usermeta={"controls": [control.told()], "answers": answers, "draws": 0}
-    )
-    del draws
+    chart = chart.properties(width=WIDTH, height=260, usermeta={"controls": [control.told()], "answers": answers})
     notes = ["training costs 6ND FLOP; line: all sizes for the budget; dot: the best; dashed: the best of every budget"]
     return dressed(chart, shown(f"{law.label}: what a budget buys", 90), notes)
 

@@ -49,14 +49,19 @@ class Subject:
     name: str
 
 
+Scores = tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
+"""Errors on the fitted rows, and on those held out."""
+
+
 def shown_fit(one: Subject, store: Store) -> dict[str, Any]:
     """One fit, as the template takes it."""
     fit, failed = one.fit, one.fit.status.failed
     runs = None if one.runs is None or failed else one.runs.checked(numeric_columns(fit.law))
     held = None if one.held is None or failed else one.held.checked(numeric_columns(fit.law))
     told = Subject(fit, runs, held, one.draws, one.name)
+    scores = _score(fit, runs), _score(fit, held)
     diagnosis = None if runs is None else _diagnosed(fit, runs)
-    sections = [] if failed else list(filter(None, _sections(told, diagnosis, store)))
+    sections = [] if failed else list(filter(None, _sections(told, scores, diagnosis, store)))
     missing = [
         text for text, there in ((_NO_RUNS, one.runs), (_NO_HELD, one.held), (_NO_DRAWS, one.draws)) if there is None
     ]
@@ -64,7 +69,7 @@ def shown_fit(one: Subject, store: Store) -> dict[str, Any]:
     return {
         "id": one.name,
         "title": _name(fit),
-        "tiles": _tiles(told),
+        "tiles": _tiles(fit, scores),
         "verdict": _verdict(told, diagnosis),
         "formula": formula(fit.law),
         "prose": prose(fit.law),
@@ -132,15 +137,15 @@ def compared(subjects: Sequence[Subject], fits: Sequence[Fit], store: Store) -> 
     return {"table": table, "pictures": pictures, "every": pictures}
 
 
-def _sections(one: Subject, diagnosis: Diagnosis | None, store: Store) -> list[dict[str, Any] | None]:
+def _sections(one: Subject, scores: Scores, diagnosis: Diagnosis | None, store: Store) -> list[dict[str, Any] | None]:
     fit, runs, draws, name = one.fit, one.runs, one.draws, one.name
     data = left = None
     if runs is not None:
         tables = [
             t
             for t in (
-                _errors(fit, runs, "Errors on the fitted rows"),
-                _errors(fit, one.held, "Errors on held-out rows"),
+                _errors(scores[0], "Errors on the fitted rows"),
+                _errors(scores[1], "Errors on held-out rows"),
             )
             if t
         ]
@@ -254,8 +259,7 @@ def _verdict(one: Subject, diagnosis: Diagnosis | None) -> dict[str, Any]:
     }
 
 
-def _tiles(one: Subject) -> list[tuple[str, str]]:
-    fit = one.fit
+def _tiles(fit: Fit, scores: Scores) -> list[tuple[str, str]]:
     out = [
         ("status", fit.status.name.replace("_", " ")),
         ("rows fitted", f"{fit.rows:,}"),
@@ -263,8 +267,7 @@ def _tiles(one: Subject) -> list[tuple[str, str]]:
         (f"of {fit.starts} starts agree", f"{fit.agree:.0%}"),
         ("objective", f"{fit.objective:.4g}"),
     ]
-    for runs, what in ((one.runs, "mean error, fitted"), (one.held, "mean error, held out")):
-        score = None if fit.status.failed else _score(fit, runs)
+    for score, what in zip(scores, ("mean error, fitted", "mean error, held out"), strict=True):
         if score:
             out.append((what, f"{100 * score['mape']:.3g} %"))
     return out
@@ -342,8 +345,7 @@ def _settings(fit: Fit) -> list[tuple[str, str]]:
     return [*out, ("evidence for the form", fit.law.evidence)]
 
 
-def _errors(fit: Fit, runs: Runs | None, title: str) -> dict[str, Any] | None:
-    score = _score(fit, runs)
+def _errors(score: Mapping[str, Any] | None, title: str) -> dict[str, Any] | None:
     if score is None:
         return None
 
