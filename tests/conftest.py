@@ -14,6 +14,7 @@ import jax
 import pytest
 
 import jaxlaws
+from jaxlaws.fitting import _programs
 
 from .servers import postgres
 
@@ -37,11 +38,9 @@ def pytest_configure(config):
 
 @pytest.fixture(autouse=True, scope="module")
 def few_programs():
-    """Each compiled program takes several memory maps, of which Linux gives a process 65 530; beyond that XLA crashes."""
+    """Modules of tests leave their compiled programs behind, of which a process can hold only so many."""
     yield
-    maps = Path("/proc/self/maps")
-    if maps.exists() and len(maps.read_bytes().splitlines()) > 25_000:
-        jax.clear_caches()
+    _programs.few_programs()
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,9 @@ def compare(
     ] = None,
     rollout: Annotated[
         str | None,
-        typer.Option(metavar="QUANTITY", help="Fit below a cut of this column (N, D, C, step), score above it."),
+        typer.Option(
+            metavar="QUANTITY", help="Fit below a cut of this column (N, D, C, step), score above it. C may be 6 N D."
+        ),
     ] = None,
     leave_out: Annotated[
         str | None,

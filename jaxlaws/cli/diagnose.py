@@ -33,7 +33,7 @@ from jaxlaws.errors import JaxlawsError
 
 if TYPE_CHECKING:
     from jaxlaws.fitting import Fit
-    from jaxlaws.uncertainty import Profile
+    from jaxlaws.uncertainty import Draws, Profile
     from jaxlaws.validate import Influence
 
 
@@ -85,6 +85,7 @@ def diagnose(
     one = load(stored)
     if not isinstance(one, Fit):
         raise JaxlawsError(f"{stored} holds fits by group: store one group's fit, by `fit --where`, and diagnose that.")
+    draws = _draws(one, stored) if show == Picture.intervals else None
     with Progress() as progress:
         rows = split(opened(table, options, progress), one.where or None if where is None else where)[0]
         progress.doing(f"diagnosing {one.law.label} on {len(rows)} rows of {len(rows.names)} runs")
@@ -92,7 +93,7 @@ def diagnose(
         moved = influence(one, rows)
         ends = profiles(one, rows, level=level) if profile or show == Picture.profile else None
         if chart_file is not None:
-            _draw(chart_file, show, one, stored, moved, ends, level)
+            _draw(chart_file, moved, ends if show == Picture.profile else None, draws, level)
             progress.note(f"drawn in {chart_file}")
     if json:
         emit(_document(one, found, moved, ends))
@@ -101,18 +102,22 @@ def diagnose(
     return 0
 
 
-def _draw(
-    file: Path, show: Picture, one: Fit, stored: str, moved: Influence, ends: Profile | None, level: float
-) -> None:
-    from jaxlaws.plot import influence_chart, intervals_chart, profile_chart, save
+def _draws(one: Fit, stored: str) -> Draws:
+    """The draws beside a stored fit: whether they are there is known before anything is computed."""
     from jaxlaws.uncertainty import of_fit
 
-    if show == Picture.intervals:
-        draws = of_fit(one, stored)
-        if draws is None:
-            raise JaxlawsError(f"`--show intervals`: {stored} has no draws: fit with `--bootstrap N --out`.")
+    draws = of_fit(one, stored)
+    if draws is None:
+        raise JaxlawsError(f"`--show intervals`: {stored} has no draws: fit with `--bootstrap N --out`.")
+    return draws
+
+
+def _draw(file: Path, moved: Influence, ends: Profile | None, draws: Draws | None, level: float) -> None:
+    from jaxlaws.plot import influence_chart, intervals_chart, profile_chart, save
+
+    if draws is not None:
         save(intervals_chart(draws, level=level), file)
-    elif show == Picture.profile and ends is not None:
+    elif ends is not None:
         save(profile_chart(ends), file)
     else:
         save(influence_chart(moved), file)

@@ -39,3 +39,19 @@ def fold(
     if repeated == "drop":
         score = score & ~leaked
     return Fold(name, fit, score, int(leaked.sum()), **more) if score.any() else None
+
+
+def made_of_sizes(runs: Runs, along: str) -> bool:
+    """Whether `along` is the compute of a table that has no column for it, but N and D: then it is 6 N D."""
+    return along == "C" and "C" not in runs.frame.columns and {"N", "D"} <= set(runs.frame.columns)
+
+
+def quantity(runs: Runs, along: str) -> np.ndarray:
+    """What is cut, of shape `(rows,)`: a column, or the compute 6 N D."""
+    if made_of_sizes(runs, along):
+        return 6.0 * runs.column("N") * runs.column("D")
+    if along == "C" and "C" not in runs.frame.columns:
+        raise TableError(
+            f"{runs.source}: C needs a column C, named by `--column C=COLUMN`, or both N and D, for 6 N D."
+        )
+    return runs.column(along)

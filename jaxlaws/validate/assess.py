@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,10 @@ from jaxlaws.fitting.predict import errors
 from jaxlaws.runs import Runs, read
 from jaxlaws.runs.branches import trunks
 from jaxlaws.spec import Law, find
-from jaxlaws.validate._fold import Fold
+from jaxlaws.validate._fold import Fold, quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STARTS = {True: 16, False: 64}  # of each fold, for laws of curves and of points
 
@@ -110,6 +113,7 @@ def assess(law: Candidate | Law | str, runs: Any, folds: Fold | Sequence[Fold], 
     scores: list[Mapping[str, Any] | None] = []
     for i, fold in enumerate(folds):
         try:
+            _check_groups(one, whole, fold.fit & chosen, fold)
             found = fitted(one, rows_to_fit, fold.fit[ever])
             said = predictions(found, whole)
             why = "" if np.isfinite(said[fold.score]).any() else "no finite prediction of a row to score."
@@ -127,6 +131,29 @@ def assess(law: Candidate | Law | str, runs: Any, folds: Fold | Sequence[Fold], 
     )
 
 
+def _check_groups(one: Candidate, runs: Runs, rows: np.ndarray, fold: Fold) -> None:
+    """Raises where every row to score is of a group that has none of the `rows` to fit."""
+    by = _by(one)
+    if not by or not rows.any() or any(column not in runs.frame.columns for column in by):
+        return
+    keys = _keys(runs, by)
+    if not keys[fold.score].isin(set(keys[rows])).any():
+        each = ", ".join(by)
+        raise FitError(
+            f"`{one.label}` is fitted for each {each} apart, and the fold `{fold.name}` scores no {each} that it fits: hold out "
+            f"part of each {each} instead, or fit without `by`."
+        )
+
+
+def _by(one: Candidate) -> list[str]:
+    by = one.settings.get("by") or ()
+    return [by] if isinstance(by, str) else list(by)
+
+
+def _keys(runs: Runs, by: list[str]) -> pd.Series:
+    return runs.frame[by].astype(str).agg("|".join, axis=1)
+
+
 def fitted(one: Candidate, runs: Runs, rows: np.ndarray) -> Fit | Fits:
     """The candidate fitted to the rows of a mask `(rows,)`."""
     given = dict(one.settings)
@@ -135,9 +162,9 @@ def fitted(one: Candidate, runs: Runs, rows: np.ndarray) -> Fit | Fits:
     if not rows.any():
         raise FitError(f"{runs.source}: `{one.label}`: a fold leaves no row to fit.")
     # Groups of which no row is fitted are no groups of this fit.
-    by = given.get("by")
-    if by is not None:
-        keys = runs.frame[[by] if isinstance(by, str) else list(by)].astype(str).agg("|".join, axis=1)
+    by = _by(one)
+    if by:
+        keys = _keys(runs, by)
         alive = keys.isin(set(keys[rows])).to_numpy()
         runs, weights = runs.select(alive), weights[alive]
     found = (fit_pooled if "pool" in given else fit)(one.law, runs, weights=weights, **given)
@@ -206,7 +233,7 @@ def _distance(law: Law, runs: Runs, fold: Fold) -> np.ndarray:
     names = [fold.along] if fold.along else [n for n in numeric_columns(law, observed=False) if n in runs.frame.columns]
     furthest = 0.0
     for name in names:
-        value = runs.column(name)
+        value = quantity(runs, name)
         largest = value[fold.fit].max(initial=0.0)
         if largest > 0 and value[fold.score].max(initial=0.0) / largest > furthest:
             furthest = float(value[fold.score].max() / largest)

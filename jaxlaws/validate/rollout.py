@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxlaws.errors import TableError
 from jaxlaws.runs import read
-from jaxlaws.validate._fold import Fold, fold
+from jaxlaws.validate._fold import Fold, fold, made_of_sizes, quantity
 
 LEAST = 3  # distinct values below the first cut
 ABOVE = 5  # and at or above the last one, where there are many
@@ -27,6 +27,7 @@ def rollout(
 ) -> list[Fold]:
     """Folds that fit the rows with `along` (N, D, C, step or another column) below a cut and score those from it on.
 
+    C of a table that has no such column, but N and D, is 6 N D; so the folds are named.
     `cuts` are values, or how many: of a column with few distinct values the largest ones, three at least staying below;
     of others values spread evenly in logarithm over the upper half, at least five staying above. Rows to score that repeat
     fitted rows of another run are left out. Raises `TableError` for a cut with nothing below or nothing above.
@@ -36,7 +37,8 @@ def rollout(
     ['8e+08', '2e+09']
     """
     table = read(runs)
-    value = table.column(along)
+    value = quantity(table, along)
+    shown = "6 N D" if made_of_sizes(table, along) else along
     wanted = np.isfinite(value) & (np.ones(len(table), dtype=bool) if where is None else table.mask(where))
     if not wanted.any():
         raise TableError(f"{table.source}: `--rollout {along}`: no row to cut has a finite {along}.")
@@ -51,7 +53,7 @@ def rollout(
                 f"{table.source}: `--rollout {along}`: no row lies {side} the cut {cut:g}; {along} runs from {low:g} to {high:g}."
             )
         found = fold(
-            table, f"{along} < {cut:.4g}", below, above, repeated=repeated, outcome=outcome, along=along, cut=float(cut)
+            table, f"{shown} < {cut:.4g}", below, above, repeated=repeated, outcome=outcome, along=along, cut=float(cut)
         )
         out += [found] if found is not None else []
     if not out:

@@ -53,9 +53,12 @@ def test_each_picture_is_drawn(jaxlaws, stored, show):
         (["runs.csv", "--level", "2"], "--level 2"),
         (["runs.csv", "--where", "x > 1e8"], "objective is"),
         (["missing.csv"], "missing.csv"),
+        # The draws of `fit --bootstrap` lie beside `fit.json` alone; the table is not even opened.
+        (["missing.csv", "--show", "intervals", "--plot", "a.svg"], "bare.json has no draws"),
     ],
 )
 def test_bad_input_is_one_line(jaxlaws, stored, options, words):
-    done = jaxlaws("diagnose", "fit.json", *options)
+    (stored.parent / "bare.json").write_bytes((stored.parent / "fit.json").read_bytes())
+    done = jaxlaws("diagnose", "bare.json", *options)
     assert done.status == 2 and done.out == ""
     assert len(done.notes) == 1 and words in done.notes[0]

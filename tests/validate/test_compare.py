@@ -120,6 +120,13 @@ def test_a_group_is_scored_by_its_own_fit(powers, quick):
         np.testing.assert_allclose(found.predicted[0, mine], alone.predict(frame[mine]), rtol=1e-6)
 
 
+def test_a_group_left_out_whole_has_no_fit_of_its_own_and_it_says_so(powers, quick):
+    law = formula("A / N^alpha")
+    words = "fitted for each part apart, and the fold `without part 0` scores no part that it fits: hold out part of each part"
+    with pytest.raises(FitError, match=words):
+        compare([candidate(law, by="part", **quick)], powers, leave_out(powers, "part"), more=False)
+
+
 # --- how sure a ranking is -------------------------------------------------------------------------------------------------
 
 

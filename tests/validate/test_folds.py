@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jaxlaws import published, read
+from jaxlaws import formula, published, read
 from jaxlaws.errors import ExpressionError, TableError
-from jaxlaws.validate import holdout, leave_out, repeats, rollout
+from jaxlaws.validate import assess, holdout, leave_out, repeats, rollout
 
 
 def test_holdout_scores_what_is_held_out_and_fits_the_rest(powers):
@@ -38,6 +38,20 @@ def test_rollout_fits_below_each_cut_and_scores_from_it_on(powers):
         assert len(np.unique(n[one.fit])) >= 3 and (one.fit ^ one.score).all()
     [alone] = rollout(powers, "N", cuts=[1e8])
     np.testing.assert_array_equal(alone.score, n >= 1e8)
+
+
+def test_compute_is_six_n_d_where_no_column_says_it():
+    sizes = {"N": [1e6, 2e6, 4e6, 8e6, 16e6], "D": [5e9, 1e9, 1e9, 1e9, 1e9], "loss": [3.0, 2.8, 2.6, 2.5, 2.4]}
+    [one] = rollout(sizes, "C", cuts=[3e16])
+    assert one.name == "6 N D < 3e+16" and one.along == "C"
+    np.testing.assert_array_equal(one.score, [True, False, False, True, True])
+    found = assess(formula("A / N^alpha"), sizes, one, starts=4)
+    assert found.reach == pytest.approx((16 / 4,))
+    # A column C wins over what N and D would make.
+    [own] = rollout(sizes | {"C": [1.0, 2.0, 3.0, 4.0, 5.0]}, "C", cuts=[3.0])
+    assert own.name == "C < 3"
+    with pytest.raises(TableError, match="or both N and D, for 6 N D"):
+        rollout({"N": sizes["N"], "loss": sizes["loss"]}, "C")
 
 
 def test_a_cut_outside_the_rows_says_what_range_they_have(powers):
