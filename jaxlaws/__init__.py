@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Imported when first used (PEP 562): rooms that bring pandas along.
+# Imported when first used (PEP 562): rooms that bring pandas along, whatever of them was imported before.
+_ROOMS = ("bulk", "fitting", "online", "plan", "plot", "report", "runs", "uncertainty", "validate")
 _LATER = {
     "Fit": "fitting",
     "Fits": "fitting",
@@ -47,7 +48,7 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     import importlib
 
-    if name in ("fitting", "report", "uncertainty"):
+    if name in _ROOMS:
         return importlib.import_module(f"jaxlaws.{name}")
     if name in _LATER:
         return getattr(importlib.import_module(f"jaxlaws.{_LATER[name]}"), name)

@@ -40,6 +40,12 @@ def test_import_touches_no_device(python):
     python("-c", "import jaxlaws", JAX_PLATFORMS="no_such_platform")
 
 
+def test_rooms_are_found_without_importing_them_first(python):
+    python(
+        "-c", "import jaxlaws; jaxlaws.validate.compare, jaxlaws.plan.allocate, jaxlaws.runs.split, jaxlaws.plot.save"
+    )
+
+
 def test_front_door_lists_what_it_has():
     assert {name for name in jaxlaws.__all__ if not hasattr(jaxlaws, name)} == set()
     assert set(jaxlaws.__all__) <= set(dir(jaxlaws))

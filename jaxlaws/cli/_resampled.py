@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from jaxlaws.uncertainty import Draws
 
 
-def marked(found: Fit | Fits, where: str | None) -> Any:
-    """The fit with the expression that chose its rows."""
+def marked(found: Fit | Fits, where: str | None, holdout: str | None = None) -> Any:
+    """The fit with the expression that chose its rows: those of `where`, without those of `holdout`."""
     from jaxlaws.fitting import Fit, Fits
 
+    rest = "" if holdout is None else f"not ({holdout})"
+    chosen = f"({where}) and {rest}" if where and rest else where or rest
     if isinstance(found, Fit):
-        return dataclasses.replace(found, where=where or "")
-    return Fits([dataclasses.replace(one, where=where or "") for one in found.values()])
+        return dataclasses.replace(found, where=chosen)
+    return Fits([dataclasses.replace(one, where=chosen) for one in found.values()])
 
 
 def resampled(

@@ -153,7 +153,7 @@ def fit(
             + f" from {starts} starts" * bool(starts)
         )
         found = fit_pooled(one, rows, pool=pool, **told) if pool else fit_law(one, rows, **told)
-        found = marked(found, where)
+        found = marked(found, where, holdout)
         found, draws = resampled(found, rows, progress, resamples=bootstrap, level=level, by=bootstrap_by, seed=seed)
         fits = list(found.values()) if isinstance(found, Fits) else [found]
         if held is not None:

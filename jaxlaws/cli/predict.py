@@ -279,7 +279,7 @@ def _summary(document: dict[str, Any]) -> list[str]:
         lines.append(
             f"{group}{e['rows']} outcomes are known: mae {e['mae']:.4g}, rmse {e['rmse']:.4g}, {worst}, r2 {e['r2']:.4f}"
         )
-    far = [f"{name} is {ratio:.3g} x the largest fitted" for name, ratio in document["reach"].items() if ratio > 1.0]
+    far = [f"{name} is {ratio:.3g} x the largest fitted" for name, ratio in document["reach"].items() if ratio > 1.005]
     lines += [f"extrapolates: {', '.join(far)}"] if far else []
     if "intervals" in document:
         told = document["intervals"]

@@ -15,6 +15,7 @@ from jaxlaws.solvers import Descent, Rung, Solver
 from jaxlaws.spec import Law, Param
 
 GIVEN = "jaxlaws_weight"  # column that carries weights given as an array along with their rows
+GIVEN_APART = "weight_of_row"  # the same, of fits that are made and looked at more than once
 
 
 @dataclass(frozen=True)

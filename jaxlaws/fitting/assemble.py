@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from jaxlaws.errors import FitError, ScheduleError
+from jaxlaws.fitting._settings import GIVEN, GIVEN_APART
 from jaxlaws.fitting.problem import Data
 from jaxlaws.runs import Runs
 from jaxlaws.runs.branches import trunks
@@ -268,8 +269,16 @@ def _row_weights(runs: Runs, weights: str) -> np.ndarray:
 def weights_of(runs: Runs, column: str) -> np.ndarray:
     """Weights `(rows,)` in a column. Raises `FitError` for what is not finite, negative, all 0, or looks like an error."""
     given, weights = runs.column(column), column
-    if not np.isfinite(given).all() or (given < 0).any() or given.sum() == 0:
-        raise FitError("`fit(weights=...)` must be finite and at least 0, not all 0.")
+    named = "weights given as an array" if column in (GIVEN, GIVEN_APART) else f"weights (column `{column}`)"
+    wrong = np.flatnonzero(~(np.isfinite(given) & (given >= 0)))
+    if len(wrong):
+        row = runs.frame.index[wrong[0]]
+        raise FitError(
+            f"{runs.source}: {named} must be finite and at least 0; row {row} has {given[wrong[0]]:g}"
+            + (f", the first of {len(wrong)}." if len(wrong) > 1 else ".")
+        )
+    if given.sum() == 0:
+        raise FitError(f"{runs.source}: {named} are all 0: there is nothing to fit; give some rows a weight above 0.")
     if weights in NOISE or ("std" in runs.frame.columns and _rise_together(given, runs.column("std"))):
         name = f"column `{weights}`" if weights in runs.frame.columns and weights in NOISE else "they grow with `std`"
         raise FitError(

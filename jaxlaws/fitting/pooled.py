@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxlaws.errors import FitError, nearest
 from jaxlaws.fitting._groups import of_group
-from jaxlaws.fitting._settings import given
+from jaxlaws.fitting._settings import GIVEN_APART, given
 from jaxlaws.fitting.borrow import Told
 from jaxlaws.fitting.density import curvature, dispersion
 from jaxlaws.fitting.fit import fit
@@ -23,7 +23,6 @@ from jaxlaws.spec import Law, find
 
 ROUNDS = 12  # of estimating the groups' distribution and fitting them under it
 LEAST = 1e-3  # sd over mean at which groups are as good as one
-WEIGHT = "weight_of_row"  # column for weights given as an array
 FEW = 3  # groups from which a distribution can be learnt
 
 
@@ -57,8 +56,8 @@ def fit_pooled(
     table = read(runs)
     weighed = not isinstance(weights, str)
     if not isinstance(weights, str):
-        table = dataclasses.replace(table, frame=table.frame.assign(**{WEIGHT: given(weights, len(table))}))
-        weights = WEIGHT
+        table = dataclasses.replace(table, frame=table.frame.assign(**{GIVEN_APART: given(weights, len(table))}))
+        weights = GIVEN_APART
     told: dict[str, Any] = {**settings, "by": by, "objective": objective, "weights": weights}
     found = fit(one, table, priors=dict(priors or {}), **told)
     assert isinstance(found, Fits)

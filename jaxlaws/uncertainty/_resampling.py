@@ -31,6 +31,12 @@ class Units:
         many = f"{self.count} families" if self.count > 1 else "one family"
         return (f"{self.runs} runs are {many} of branches and their trunks: a family counts as one run.",)
 
+    @property
+    def few(self) -> str:
+        """`1 run is`, `3 families are`: to be gone on with."""
+        one, many = ("family", "families") if self.note else ("run", "runs")
+        return f"{self.count} {one} is" if self.count == 1 else f"{self.count} {many} are"
+
 
 def units(of: Subject, by: str) -> Units:
     """Runs, a trunk and its branches being one; rows; or the values of a column."""

@@ -157,8 +157,8 @@ def _scheme(
     notes = runs.note if by == "run" and method != "parametric" else ()
     if by == "run" and longest > 1 and (runs.count < resampling.FEW or runs.count <= free) and method != "parametric":
         notes += (
-            f"{runs.count} {'families' if notes else 'runs'} are too few to be resampled as wholes: the intervals come from "
-            "blocks of rows within each run and know nothing of how runs differ from one another.",
+            f"{runs.few} too few to be resampled as wholes: the intervals come from blocks of rows within each run and know "
+            "nothing of how runs differ from one another.",
         )
         by = "blocks"
     if method == "parametric":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from jaxlaws.fitting.variations import Subject, free_of, objectives, subject
 from jaxlaws.objectives import Objective
 from jaxlaws.solvers import Status
 from jaxlaws.uncertainty import _resampling as resampling
-from jaxlaws.uncertainty.draws import Draws, check_level
+from jaxlaws.uncertainty.draws import Decision, Draws, check_level
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,9 @@ class Covariance:
     freedom: int
     notes: tuple[str, ...]
     subject: Subject
+
+    def __repr__(self) -> str:
+        return f"<covariance of {', '.join(dict.fromkeys(self.names))} of {self.center.law.label}: {self.kind}>"
 
     def errors(self) -> np.ndarray:
         """Standard error of each coordinate, `(params,)`: a relative one for positive parameters."""
@@ -78,6 +82,16 @@ class Covariance:
             free=0,  # the covariance has paid for its parameters
         )
 
+    def decide(self, fn: Callable[[dict[str, Any]], Any], level: float = 0.95) -> Decision:
+        """What `fn` gives, and how certain it is, by 1000 draws; as of `Draws`."""
+        return self.draws().decide(fn, level)
+
+    def predict(
+        self, runs: Any = None, *, level: float = 0.95, **more: Any
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Predictions of the fit, and the ends of the interval of each, by 1000 draws; as of `Draws`."""
+        return self.draws().predict(runs, level=level, **more)
+
 
 def laplace(
     fit: Fit, runs: Any, *, weights: np.ndarray | None = None, objective: Objective | None = None
@@ -118,10 +132,7 @@ def sandwich_at(of: Subject, *, by: str = "run") -> Covariance:
             raise FitError(
                 f"`sandwich(by={by!r})`: {units.count} units cannot say how uncertain {free} parameters are."
             )
-        noun = "families" if notes else "runs"
-        notes += (
-            f"{units.count} {noun} are too few to be units: nothing is known of how runs differ from one another.",
-        )
+        notes += (f"{units.few} too few to be units: nothing is known of how runs differ from one another.",)
         freedom = rows - free
         units = resampling.units(of, "row")
         r = max(neighbours(of, gradients[:, i]) for i in range(gradients.shape[1]))

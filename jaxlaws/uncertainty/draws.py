@@ -70,6 +70,9 @@ class Draws:
     def __len__(self) -> int:
         return len(self.objective)
 
+    def __getitem__(self, name: str) -> Any:
+        return self.params[name]
+
     def __repr__(self) -> str:
         return f"<{len(self)} draws of {self.law.label}: {self.kind}>"
 
@@ -89,9 +92,10 @@ class Draws:
         }
 
     def decide(self, fn: Callable[[dict[str, Any]], Any], level: float = 0.95) -> Decision:
-        """What `fn`, a pure JAX function of the dict of parameters, gives, and how certain it is.
+        """What `fn`, a pure function of the dict of parameters, gives, and how certain it is.
 
-        `fn` sees scalars in 64-bit floats; a parameter with copies is a dict of them. Draws for which `fn` is NaN are left out
+        `fn` sees scalars in 64-bit floats; a parameter with copies is a dict of them. It is called once for all draws where JAX
+        can trace it, and else once for each. Draws for which `fn` is NaN are left out
         of the interval and counted in `undefined`. Raises `FitError` where it is so for more than a tenth of the draws that
         determine every parameter: what is left would say nothing of how sure the decision is.
         """
@@ -99,9 +103,21 @@ class Draws:
         middle = {name: _map(np.float64, value) for name, value in self.center.params.items()}
         with jax.enable_x64(True):
             value = jax.tree.map(np.asarray, fn(middle))
-            draws = jax.tree.map(np.asarray, jax.vmap(fn)(self.params))
+            try:
+                draws = jax.tree.map(np.asarray, jax.vmap(fn)(self.params))
+            except jax.errors.JAXTypeError:  # NumPy, SciPy or `if` in it
+                draws = self._one_by_one(fn, value)
         low, high = self._band(draws, value, level)
         return Decision(value, draws, low, high, self._undefined(draws))
+
+    def _one_by_one(self, fn: Callable[[dict[str, Any]], Any], value: Any) -> Any:
+        """What `fn` gives for each draw, with a leading axis; NaN where the draw ended in no minimum."""
+        nothing = jax.tree.map(lambda leaf: np.full(leaf.shape, np.nan), value)
+        each = [
+            fn({name: _map(lambda v, i=i: np.float64(v[i]), v) for name, v in self.params.items()}) if good else nothing
+            for i, good in enumerate(self.good)
+        ]
+        return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *each)
 
     def _undefined(self, decided: Any) -> float:
         """Share of draws with NaN in a decision, among those that ended in a minimum."""

@@ -15,7 +15,7 @@ from jaxlaws.fitting.variations import free_of, solved, subject
 from jaxlaws.objectives import Objective
 from jaxlaws.uncertainty import _resampling as resampling
 from jaxlaws.uncertainty.bootstrap import absent, drawn
-from jaxlaws.uncertainty.draws import Decision, Draws
+from jaxlaws.uncertainty.draws import Decision, Draws, check_level
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +26,16 @@ class Jackknife:
     left_out: tuple[str, ...]
     without: Draws
 
+    def __repr__(self) -> str:
+        return f"<{len(self.left_out)} fits of {self.center.law.label}: {self.without.kind}>"
+
     def error(self, fn: Callable[[dict[str, Any]], Any]) -> Any:
         """Standard error of `fn`, a pure JAX function of the dict of parameters: $\\sqrt{(G-1)/G \\sum (f_g - \\bar f)^2}$."""
         return jax.tree.map(self._error, self.without.decide(fn).draws)
 
     def interval(self, level: float = 0.95) -> dict[str, Any]:
         """Ends of the interval of each free parameter, by Student's quantile, in logarithms for positive ones."""
+        check_level(level)
         params: dict[str, Any] = self.center.params  # type: ignore[assignment]  # a mapping of floats and dicts
         return {
             name: {k: self._ends(v, params[name][k], level) for k, v in value.items()}

@@ -37,6 +37,10 @@ class Profile:
     rise: Mapping[str, np.ndarray]
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        ends = ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in self.ends.items())
+        return f"<profiles of {self.center.law.label}, {100 * self.level:g} %: {ends}>"
+
     def interval(self) -> dict[str, tuple[float, float]]:
         """Ends of the interval of each parameter."""
         return dict(self.ends)
@@ -57,13 +61,13 @@ class Contour:
 def profile(
     fit: Fit,
     runs: Any,
-    names: Sequence[str] | None = None,
+    names: str | Sequence[str] | None = None,
     *,
     level: float = 0.95,
     weights: np.ndarray | None = None,
     objective: Objective | None = None,
 ) -> Profile:
-    """Profiles of the named parameters (default: all free ones without copies) and the ends of their intervals.
+    """Profiles of the parameter or parameters `names` (default: all free ones without copies) and the ends of their intervals.
 
     A value belongs to the interval where the objective, at its best over all other parameters, is less than half the
     dispersion times Student's quantile squared above the fit's. Unlike a covariance it follows bent valleys, and unlike a
@@ -74,7 +78,9 @@ def profile(
     if not 0 < level < 1:
         raise FitError(f"`profile(level=...)` must lie between 0 and 1; got {level}.")
     of = subject(fit, runs, weights=weights, objective=objective)
-    names = [slot.name for slot in of.layout if slot.copies == 1] if names is None else list(names)
+    if names is None:
+        names = [slot.name for slot in of.layout if slot.copies == 1]
+    names = [names] if isinstance(names, str) else list(names)
     index = [_place(of, name, "profile") for name in names]
     noise = dispersion(of)
     left = max(int(np.count_nonzero(of.weight > 0)) - free_of(of), 1)
@@ -113,14 +119,14 @@ def profile(
 def contour(
     fit: Fit,
     runs: Any,
-    names: tuple[str, str],
+    names: Sequence[str],
     *,
     level: float = 0.95,
     points: int = 32,
     weights: np.ndarray | None = None,
     objective: Objective | None = None,
 ) -> Contour:
-    """The line around the values of two parameters that the data leave possible together, at this level."""
+    """The line around the values of the two parameters `names` that the data leave possible together, at this level."""
     from scipy.special import fdtri
 
     if not 0 < level < 1:
@@ -128,6 +134,8 @@ def contour(
     if points < 4:
         raise FitError(f"`contour(points=...)` must be at least 4; got {points}.")
     of = subject(fit, runs, weights=weights, objective=objective)
+    if isinstance(names, str) or len(names) != 2:
+        raise FitError(f"`contour(names=...)` needs the names of two parameters; got {names!r}.")
     pair = [_place(of, name, "contour") for name in names]
     if pair[0] == pair[1]:
         raise FitError(f"`contour` needs two parameters; got `{names[0]}` twice.")

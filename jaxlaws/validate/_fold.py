@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxlaws.errors import TableError
+from jaxlaws.errors import FitError, TableError
 from jaxlaws.runs import Runs
 from jaxlaws.validate.repeats import repeats
 
@@ -55,3 +55,21 @@ def quantity(runs: Runs, along: str) -> np.ndarray:
             f"{runs.source}: C needs a column C, named by `--column C=COLUMN`, or both N and D, for 6 N D."
         )
     return runs.column(along)
+
+
+def several(folds: Any, runs: Runs, call: str) -> tuple[Fold, ...]:
+    """Folds of a table, one or more. Raises `FitError` for anything else."""
+    every: tuple[Any, ...] = (folds,) if isinstance(folds, Fold | str) else tuple(folds)
+    for one in every:
+        if not isinstance(one, Fold):
+            raise FitError(
+                f"`{call}`: {one!r} is no fold; `holdout(runs, expression)`, `rollout(runs, quantity)` and `leave_out(runs, "
+                "column)` make them."
+            )
+        if len(one.fit) != len(runs):
+            raise FitError(
+                f"`{call}`: fold {one.name!r} is of a table of {len(one.fit)} rows, and {runs.source} has {len(runs)}."
+            )
+    if not every:
+        raise FitError(f"`{call}`: there is no fold; `holdout`, `rollout` and `leave_out` make them.")
+    return every

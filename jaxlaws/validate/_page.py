@@ -7,6 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from jaxlaws.validate.blend import names_of
+from jaxlaws.validate.ranking import ENOUGH
 
 if TYPE_CHECKING:
     from jaxlaws.validate.compare import Comparison, Standing
@@ -58,7 +59,8 @@ def _leaked(fold: Any) -> str:
 def _verdict(one: Comparison) -> str:
     text = f"Ranks by resampling {_units(one)}."
     if one.ranking.blocks:
-        text += " That is fewer than 8 runs: what differs from run to run is not in these shares."
+        runs = "runs" if one.ranking.runs < ENOUGH else "families of branches and their trunks"
+        text += f" That is fewer than {ENOUGH} {runs}: what differs from run to run is not in these shares."
     sound = [s.name for s in one.standings if not s.failure]
     if len(sound) < 2:
         return f"Nothing is ranked: {sound[0] if sound else 'none'} alone could be fitted and scored."

@@ -18,7 +18,7 @@ from jaxlaws.fitting.predict import errors
 from jaxlaws.runs import Runs, read
 from jaxlaws.runs.branches import trunks
 from jaxlaws.spec import Law, find
-from jaxlaws.validate._fold import Fold, quantity
+from jaxlaws.validate._fold import Fold, quantity, several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,8 +96,8 @@ def assess(law: Candidate | Law | str, runs: Any, folds: Fold | Sequence[Fold], 
     """
     few_programs()
     one = candidate(law, **settings) if settings or not isinstance(law, Candidate) else law
-    folds = (folds,) if isinstance(folds, Fold) else tuple(folds)
     table = read(runs)
+    folds = several(folds, table, "assess")
     whole = table.checked(_columns(one, table))
     folds = _kept(folds, table, whole)
     observed = whole.column(one.law.output.symbol)

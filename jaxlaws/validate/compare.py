@@ -17,7 +17,7 @@ from jaxlaws.objectives import parse
 from jaxlaws.runs import Runs, read
 from jaxlaws.runs.branches import families
 from jaxlaws.spec import Law
-from jaxlaws.validate._fold import Fold
+from jaxlaws.validate._fold import Fold, several
 from jaxlaws.validate.assess import Assessment, Candidate, assess, candidate, fitted
 from jaxlaws.validate.blend import Blend, stack, stacked_error
 from jaxlaws.validate.criteria import criteria
@@ -94,7 +94,7 @@ class Comparison:
 
 
 def compare(
-    laws: Sequence[Candidate | Law | str],
+    laws: Candidate | Law | str | Sequence[Candidate | Law | str],
     runs: Any,
     folds: Fold | Sequence[Fold],
     *,
@@ -113,12 +113,11 @@ def compare(
     """
     told = told or (lambda text: None)
     table = read(runs)
+    laws = (laws,) if isinstance(laws, Candidate | Law | str) else laws
     every = _named([candidate(law) for law in laws])
     if not every:
         raise FitError("`compare`: give at least one law.")
-    folds = (folds,) if isinstance(folds, Fold) else tuple(folds)
-    if not folds:
-        raise FitError("`compare`: there is no fold; `holdout`, `rollout` and `leave_out` make them.")
+    folds = several(folds, table, "compare")
     outputs = {one.law.output.symbol for one in every}
     if len(outputs) > 1:
         raise FitError(f"`compare`: laws of different outputs cannot be ranked: {', '.join(sorted(outputs))}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,17 +64,17 @@ class Diagnosis:
         return "\n".join([*lines, verdict[self.refuted]])
 
 
-def diagnose(fit: Fit, runs: Any, along: str | None = None) -> Diagnosis:
+def diagnose(fit: Fit, runs: Any, along: str | Sequence[str] | None = None) -> Diagnosis:
     """What the residuals of `fit` on a table say against it.
 
-    `along` names the quantity to look for a trend along; default: every input that varies, and the step of curves. With
-    replicates (rows that agree in every input, or runs that agree in their learning rates) the law is held against their
-    noise, both on the scale of the fit's objective: for points by the F test of lack of fit, for curves by the F test of
-    residuals' mean square, a run counting as one observation.
+    `along` names the quantity, or quantities, to look for a trend along; default: every input that varies, and the step of
+    curves. With replicates (rows that agree in every input, or runs that agree in their learning rates) the law is held
+    against their noise, both on the scale of the fit's objective: for points by the F test of lack of fit, for curves by
+    the F test of residuals' mean square, a run counting as one observation.
     """
     found = residuals(fit, runs)
     floor = noise(runs, fit.law, on=found.on)
-    names = numeric_columns(fit.law, observed=False) if along is None else [along]
+    names = numeric_columns(fit.law, observed=False) if along is None else [along] if isinstance(along, str) else along
     for name in names if along is not None else ():
         if name not in found.table.frame.columns:
             raise FitError(
@@ -90,7 +90,7 @@ def diagnose(fit: Fit, runs: Any, along: str | None = None) -> Diagnosis:
         autocorrelation=found.autocorrelation,
         effective=found.effective,
         trend=trend,
-        outliers=_outliers(found),
+        outliers=_outliers(found, _free(fit)),
         ratio=ratio,
         p_value=p_value,
         noise=floor,
@@ -114,13 +114,15 @@ def _slope(x: np.ndarray, found: Residuals) -> tuple[float, float]:
     return slope, float(np.sqrt(np.sum(pulls**2) * n / (n - 1)) / spread)
 
 
-def _outliers(found: Residuals) -> dict[str, float]:
+def _outliers(found: Residuals, free: int) -> dict[str, float]:
     names, code = np.unique(found.run, return_inverse=True)
     if len(names) < 5:
         return {}
     mean = np.bincount(code, found.value) / np.bincount(code)
     off = mean - np.median(mean)
-    spread = 1.4826 * float(np.median(np.abs(off)))
+    # A robust fit goes through about as many rows as it has parameters: these say nothing of the scatter.
+    through = min(free, len(names) // 2) if len(names) == len(code) else 0
+    spread = 1.4826 * float(np.median(np.sort(np.abs(off))[through:]))
     if spread == 0:
         return {}
     far = {str(n): float(o / spread) for n, o in zip(names, off, strict=True) if abs(o) > STRANGE * spread}

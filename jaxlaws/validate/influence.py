@@ -15,6 +15,7 @@ from jaxlaws.fitting.density import curvature
 from jaxlaws.fitting.variations import Subject, subject
 from jaxlaws.objectives import Objective
 from jaxlaws.solvers import frozen
+from jaxlaws.uncertainty import _resampling as resampling
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def influence(
     weights: np.ndarray | None = None,
     objective: Objective | None = None,
 ) -> Influence:
-    """What leaving out each run (or each value of the column `by`) would change in the parameters and in a decision.
+    """What leaving out each run (each row, by="row", or each value of a column) would change in the parameters and in a decision.
 
     By the implicit derivative of the optimum with respect to the unit's weights, $-H^{-1} g_u$ a unit of weight, with the exact
     Hessian of the objective and its gradient over the unit's rows: no fit is made. `decision` is a pure JAX function of the
@@ -97,7 +98,13 @@ def influence(
         return Influence(fit, by, names, params, None, None)
     with jax.enable_x64(True):
         middle = jax.tree.map(np.float64, dict(fit.params))
-        value, moved = jax.vmap(lambda t: jax.jvp(decision, (middle,), (t,)))(change)
+        try:
+            value, moved = jax.vmap(lambda t: jax.jvp(decision, (middle,), (t,)))(change)
+        except jax.errors.JAXTypeError:
+            raise FitError(
+                "`influence(decision=...)` is differentiated: write it in jax.numpy, without NumPy, float() or `if` on values; "
+                "or take `jackknife(fit, runs).decide(...)`, which is not."
+            ) from None
         value = jax.tree.map(lambda leaf: np.asarray(leaf)[0], value)
         moved = jax.tree.map(np.asarray, moved)
     return Influence(fit, by, names, params, value, moved)
@@ -107,6 +114,9 @@ def _units(of: Subject, by: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Unit of each padded row, -1 in padding, and the units' names."""
     if by == "run":
         return of.run, of.runs
+    if by == "row":
+        rows = resampling.units(of, "row")
+        return rows.of_row, resampling.labels(of, rows)
     frame = of.group.table.frame
     if by not in frame.columns:
         raise FitError(f"`influence(by=...)`: {nearest(by, map(str, frame.columns), what='column')}")

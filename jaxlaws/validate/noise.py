@@ -45,7 +45,7 @@ class Noise:
         ]
         if not said:
             return "unknown: no two rows of the same inputs and no two runs of the same learning rates"
-        return ", ".join(said) + (f" ({self.pairs} pairs)" if self.pairs else "")
+        return ", ".join(said) + (f" ({self.pairs} pair{'s' * (self.pairs > 1)})" if self.pairs else "")
 
 
 def noise(runs: Any, law: Law | str, *, on: str | None = None) -> Noise:
@@ -53,7 +53,7 @@ def noise(runs: Any, law: Law | str, *, on: str | None = None) -> Noise:
 
     Laws of curves: single rows by second differences of the loss, run to run by pairs of runs whose learning rates agree
     over at least 20 logged steps while their losses do not (branches of one trunk tell nothing). Laws of points: rows that
-    agree in every input of the law.
+    agree in every input of the law; where they agree in the outcome too they are one measurement, and no replicates.
 
     >>> table = {"N": [1e8, 1e8, 2e8, 2e8], "loss": [3.0, 3.1, 2.5, 2.4]}
     >>> round(noise(table, "kaplan_n").between, 3)
@@ -69,8 +69,8 @@ def noise(runs: Any, law: Law | str, *, on: str | None = None) -> Noise:
 def _of_points(table: Runs, law: Law, on: str) -> Noise:
     import pandas as pd
 
-    raw = table.column(law.output.symbol)
-    inputs = pd.DataFrame({name: table.column(name) for name in law.inputs})
+    frame = pd.DataFrame({name: table.column(name) for name in (*law.inputs, law.output.symbol)}).drop_duplicates()
+    raw, inputs = frame[law.output.symbol].to_numpy(), frame[list(law.inputs)]
     group = inputs.groupby(list(inputs.columns), sort=False).ngroup().to_numpy()
     count = np.bincount(group)
     if not (count > 1).any():

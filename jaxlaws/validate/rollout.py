@@ -20,7 +20,7 @@ def rollout(
     runs: Any,
     along: str,
     *,
-    cuts: int | Sequence[float] = 4,
+    cuts: int | float | Sequence[float] = 4,
     where: str | None = None,
     repeated: str = "drop",
     outcome: str = "loss",
@@ -61,9 +61,14 @@ def rollout(
     return out
 
 
-def _places(source: str, along: str, values: np.ndarray, cuts: int | Sequence[float]) -> list[float]:
+def _places(source: str, along: str, values: np.ndarray, cuts: int | float | Sequence[float]) -> list[float]:
     if not isinstance(cuts, int | np.integer):
-        return [float(c) for c in cuts]
+        places = np.atleast_1d(np.asarray(cuts, dtype=np.float64)).tolist()
+        if not places or not np.isfinite(places).all():
+            raise TableError(
+                f"`rollout(cuts=...)` must be a number of cuts, or their places, finite ones; got {cuts!r}."
+            )
+        return list(map(float, places))
     if cuts < 1:
         raise TableError(f"`rollout(cuts=...)` must be at least 1; got {cuts}.")
     distinct = np.unique(values)

@@ -39,6 +39,27 @@ def test_it_says_what_the_rows_hold_against_the_fit_and_where_it_hangs(jaxlaws, 
     assert "leaving out one run changes" in text and "95 % by profile" in text and "noise floor" in text
 
 
+def test_rows_that_were_held_out_are_left_out_again(jaxlaws, stored):
+    done = jaxlaws(
+        "fit",
+        "runs.csv",
+        "--law",
+        "power",
+        "--starts",
+        8,
+        "--where",
+        "x > 2e6",
+        "--holdout",
+        "x > 3e8",
+        "--out",
+        "b.json",
+    )
+    assert done.status == 0, done.notes
+    assert jaxlaws("diagnose", "b.json", "runs.csv", "--json").document["diagnosis"]["rows"] == len(
+        read(stored).where("2e6 < x <= 3e8")
+    )
+
+
 @pytest.mark.parametrize("show", ["influence", "profile", "intervals"])
 def test_each_picture_is_drawn(jaxlaws, stored, show):
     done = jaxlaws("diagnose", "fit.json", "runs.csv", "--show", show, "--plot", "a.svg")

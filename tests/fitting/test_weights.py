@@ -19,6 +19,14 @@ def test_weights_that_look_inverted_are_refused(weights):
     assert "give 1/std^2" in str(error.value) and "\n" not in str(error.value)
 
 
-def test_weights_of_nothing_are_refused():
-    with pytest.raises(JaxlawsError, match="not all 0"):
-        fit("power", {"x": X, "loss": 3.0 * X**-0.2}, weights=np.zeros(16), starts=8)
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (np.zeros(16), "dict: weights given as an array are all 0"),
+        ("w", "dict: weights \\(column `w`\\) must be finite and at least 0; row 4 has nan, the first of 2"),
+    ],
+)
+def test_weights_that_are_none_are_refused_with_their_place(weights, words):
+    w = np.where(np.isin(np.arange(16), [3, 8]), np.nan, 1.0)
+    with pytest.raises(JaxlawsError, match=words):
+        fit("power", {"x": X, "loss": 3.0 * X**-0.2, "w": w}, weights=weights, starts=8)

@@ -127,7 +127,7 @@ BAD = {
     "no column": (lambda rows: rows, {"by": "size"}, "unknown column `size`"),
     "no draws": (lambda rows: rows, {"resamples": 1}, "must be at least 2"),
     "method": (lambda rows: rows, {"method": "pairs"}, "must be cases, wild or parametric"),
-    "weights": (lambda rows: rows, {"weights": np.zeros(64)}, "not all 0"),
+    "weights": (lambda rows: rows, {"weights": np.zeros(64)}, "given as an array are all 0"),
 }
 
 

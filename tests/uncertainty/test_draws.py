@@ -43,6 +43,19 @@ def test_a_decision_is_a_function_of_each_draw(draws):
     np.testing.assert_allclose([decision.low["both"][1], decision.high["both"][1]], draws.interval()["A"])
 
 
+def test_a_decision_need_not_be_one_that_jax_can_trace(draws):
+    def size(params):  # NumPy, float() and `if`
+        return np.log10(float(params["A"]) / 0.1) / params["alpha"] if params["alpha"] > 0 else np.nan
+
+    failed = dataclasses.replace(draws, status=np.where(np.arange(len(draws)) == 7, 3, draws.status))
+    here, there = (
+        failed.decide(fn)
+        for fn in (size, lambda p: jnp.log10(p["A"] / 0.1) / jnp.where(p["alpha"] > 0, p["alpha"], 1.0))
+    )
+    assert np.isnan(here.draws[7]) and np.isnan(here.draws).sum() == 1
+    np.testing.assert_allclose((here.value, here.low, here.high), (there.value, there.low, there.high), rtol=1e-12)
+
+
 def test_few_units_widen_by_the_quantile_of_student(draws):
     few = dataclasses.replace(draws, units=9, free=3)
     many = dataclasses.replace(draws, units=0)

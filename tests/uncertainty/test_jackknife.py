@@ -23,6 +23,11 @@ def test_each_fit_is_the_least_squares_of_the_other_runs(line, line_fit):
     assert middle.low < middle.value < middle.high
 
 
+def test_a_level_is_a_share(line_fit, line):
+    with pytest.raises(JaxlawsError, match="must lie between 0 and 1; got 95"):
+        jackknife(line_fit, line).interval(95)
+
+
 def test_too_few_units_are_refused(line_fit, line):
     rows = read({"x": line.column("x"), "loss": line.column("loss"), "run": ["p", "q"] * 32})
     one = fit(line_fit.law, rows, objective=squared(on="raw"), starts=16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import jax
@@ -194,6 +195,8 @@ def test_runs_that_branch_are_ranked_with_their_trunk(laws, powers):
     found = compare(laws, frame, leave_out(frame, "part"), more=False)
     assert (found.ranking.units, found.ranking.runs) == (8, 16)
     assert "resampling 8 families of 16 runs, branches with their trunk" in " ".join(str(found).split())
+    in_blocks = dataclasses.replace(found, ranking=dataclasses.replace(found.ranking, blocks=True))
+    assert "fewer than 8 families of branches and their trunks" in " ".join(str(in_blocks).split())
 
 
 def test_first_places_are_shared_by_as_few_as_fill_95_percent():

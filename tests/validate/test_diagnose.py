@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -65,6 +66,20 @@ def test_a_run_apart_is_named(law, powers, quick):
     assert next(iter(told.outliers)) == "row 6" and told.outliers["row 6"] < -4
 
 
+def test_a_robust_fit_that_goes_through_rows_makes_no_outliers(law):
+    # By absolute errors as many of 16 rows as there are parameters have no residual; normal noise has outliers in few tables.
+    n = np.geomspace(1e6, 1e9, 16)
+    noise = 5e-3 * np.random.default_rng(1).standard_normal((8, 16))
+    tables = {
+        "N": np.tile(n, 8),
+        "loss": ((1.7 + 300.0 * n**-0.35) * np.exp(noise)).ravel(),
+        "table": np.repeat(range(8), 16),
+    }
+    fits = fit(law, tables, by="table", objective="huber:1e-5", starts=16)
+    named = [diagnose(one, read(tables).where(f"table == {key}")).outliers for key, one in fits.items()]
+    assert sum(map(bool, named)) <= 1
+
+
 def test_correlated_rows_count_less():
     rng = np.random.default_rng(4)
     step = np.arange(1.0, 401.0)
@@ -88,6 +103,14 @@ def test_noise_of_replicates_is_what_made_them():
     table = replicated(0.0, seed=7)
     assert noise(table, "kaplan_n").sd == pytest.approx(2e-3, rel=0.25)
     assert noise(table, "kaplan_n").freedom == 24
+
+
+def test_copied_rows_are_no_replicates():
+    table = replicated(0.0, seed=7)
+    copied = pd.concat([table.frame, table.frame.iloc[:12]])
+    assert noise(copied, "kaplan_n") == noise(table, "kaplan_n")
+    once = table.frame.drop_duplicates("N")
+    assert noise(pd.concat([once, once]), "kaplan_n").freedom == 0
 
 
 def test_noise_of_the_public_curves_is_that_of_single_rows_and_of_two_constant_runs(data_dir):

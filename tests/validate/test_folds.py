@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jaxlaws import formula, published, read
-from jaxlaws.errors import ExpressionError, TableError
-from jaxlaws.validate import assess, holdout, leave_out, repeats, rollout
+from jaxlaws.errors import ExpressionError, FitError, TableError
+from jaxlaws.validate import assess, compare, holdout, leave_out, repeats, rollout
 
 
 def test_holdout_scores_what_is_held_out_and_fits_the_rest(powers):
@@ -61,6 +61,23 @@ def test_a_cut_outside_the_rows_says_what_range_they_have(powers):
         rollout({"N": [1.0, 2.0, 3.0], "loss": [3.0, 2.0, 1.0]}, "N")
     with pytest.raises(TableError, match="`width`"):
         rollout(powers, "width")
+
+
+@pytest.mark.parametrize("cuts", [[], [float("nan")], float("inf")])
+def test_cuts_that_are_no_places_are_refused(powers, cuts):
+    with pytest.raises(TableError, match="a number of cuts, or their places"):
+        rollout(powers, "N", cuts=cuts)
+
+
+def test_a_cut_may_stand_alone(powers):
+    assert [one.cut for one in rollout(powers, "N", cuts=1e8)] == [1e8]
+
+
+def test_what_is_no_fold_of_the_table_is_refused(powers):
+    with pytest.raises(FitError, match="'N > 1e8' is no fold; `holdout"):
+        assess("power", powers, "N > 1e8")
+    with pytest.raises(FitError, match="of a table of 16 rows, and DataFrame has 15"):
+        compare("power", powers.frame.iloc[1:], holdout(powers, "N > 1e8"))
 
 
 def test_leave_out_scores_each_group_once(powers):

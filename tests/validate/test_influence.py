@@ -54,6 +54,19 @@ def test_a_parameter_on_its_bound_and_a_fixed_one_do_not_move(powers, quick):
     assert "alpha" not in held.params
 
 
+def test_influence_by_row_is_that_of_runs_of_one_row(powers, quick):
+    found = fit(formula("E + A / N^alpha"), powers, **quick)
+    runs, rows = influence(found, powers), influence(found, powers, by="row")
+    np.testing.assert_array_equal(rows.params["alpha"], runs.params["alpha"])
+    assert rows.units == runs.units
+
+
+def test_a_decision_that_has_no_derivative_is_one_sentence(powers, quick):
+    found = fit(formula("E + A / N^alpha"), powers, **quick)
+    with pytest.raises(FitError, match="write it in jax.numpy"):
+        influence(found, powers, lambda p: np.log(p["E"]))
+
+
 def test_influence_by_a_column_is_the_sum_over_its_runs(powers, quick):
     found = fit(formula("E + A / N^alpha"), powers, **quick)
     alone, grouped = influence(found, powers), influence(found, powers, by="part")
