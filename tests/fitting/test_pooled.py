@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -104,6 +106,40 @@ def test_priors_from_published_sets_are_the_predictive_normal():
         priors_from("overtraining", ["C4"])
     with pytest.raises(FitError, match="`C5`"):
         priors_from("overtraining", ["C4", "C5"])
+
+
+def test_priors_from_fits_are_what_one_more_would_scatter_by(law, groups):
+    apart = fit(law, groups, by="group", starts=8)
+    told = priors_from(law, [f for key, f in apart.items() if key != "g7"], ["alpha"])
+    values = [apart[f"g{i}"]["alpha"] for i in range(7)]
+    assert told["alpha"].mean == pytest.approx(np.mean(values))
+    assert told["alpha"].sd == pytest.approx(np.std(values, ddof=1) * np.sqrt(8 / 7))
+    assert told.origin.startswith("priors from 7 other fits of")
+    assert priors_from(law, apart, ["alpha"]).keys() == {"alpha"}  # all groups of a fit by group
+
+
+def test_fits_that_say_nothing_of_a_parameter_are_left_out_of_a_prior(law, groups):
+    apart = fit(law, groups, by="group", starts=8)
+    stuck = [dataclasses.replace(apart[f"g{i}"], at_bound=("alpha",)) for i in range(3)]
+    told = priors_from(law, [apart["g3"], apart["g4"], *stuck], ["alpha"])
+    assert told["alpha"].mean == pytest.approx((apart["g3"]["alpha"] + apart["g4"]["alpha"]) / 2)
+    with pytest.raises(FitError, match="1 of 4 fits .* determined alpha"):
+        priors_from(law, [apart["g3"], *stuck], ["alpha"])
+    with pytest.raises(FitError, match="at least two"):
+        priors_from(law, [apart["g3"], apart["g3"]], ["alpha"])
+    with pytest.raises(FitError, match="says nothing of the parameters of `chinchilla`"):
+        priors_from("chinchilla", list(apart.values()))
+
+
+def test_fits_in_different_units_give_no_priors(law, groups):
+    one = fit(law, groups, by="group", starts=2)["g0"]
+    known = {"q": 0.7}
+    peaks = [
+        dataclasses.replace(one, law=catalogue["limited_progress"], params=known | {"lr_ref": peak})
+        for peak in (1e-3, 2e-3)
+    ]
+    with pytest.raises(FitError, match=r"different lr_ref \(0.001, 0.002\).*`fit\(..., fix=\{'lr_ref': ...\}\)`"):
+        priors_from("limited_progress", peaks, ["q"])
 
 
 def test_borrowed_values_and_priors_are_in_the_report(power_rows):
