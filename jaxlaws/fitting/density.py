@@ -144,18 +144,66 @@ def neighbours(of: Subject, value: np.ndarray) -> float:
     return float(np.clip(both / whole, 0.0, 0.95)) if whole > 0 else 0.0
 
 
-def curvature(of: Subject, *, exact: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Hessian of the objective at the fit, `(params, params)`, with `smoothed` costs, and each row's gradient, `(rows, params)`,
-    in coordinates. The `exact` Hessian is that of the costs as they are: of small changes of the rows at hand, not of the
-    rows that might have been."""
+@dataclass(frozen=True)
+class Expansion:
+    """A fit's objective near its optimum, in coordinates: the `hessian` `(params, params)`, the derivatives `along`
+    `(rows, params)` of the residuals, and of each row's weighted cost the `slope` and the `bend` `(rows,)`, which is `smoothed`
+    as the Hessian is."""
+
+    hessian: np.ndarray
+    along: np.ndarray
+    slope: np.ndarray
+    bend: np.ndarray
+
+    @property
+    def gradients(self) -> np.ndarray:
+        """Of each row, `(rows, params)`."""
+        return self.slope[:, None] * self.along
+
+
+def expansion(of: Subject, *, exact: bool = False) -> Expansion:
+    """What the objective is near the fit. With `exact` costs are as they are, not smoothed: right for small changes of the rows
+    at hand, not for rows that might have been."""
     with jax.enable_x64(True):
         hessian, along = jax.device_get(_curvature(of.law, of.layout, of.group.problem, of.center))
     _, residual = fitted(of)
     slope, bend = slopes(of, residual)
     live = of.weight > 0
     along = np.where(live[:, None], along, 0.0)
-    more = 0.0 * bend if exact else np.where(live, of.weight * (smoothed(of, residual) - bend), 0.0)
-    return hessian + along.T @ (more[:, None] * along), np.where(live, of.weight * slope, 0.0)[:, None] * along
+    soft = bend if exact else smoothed(of, residual)
+    slope, more, soft = (np.where(live, of.weight * v, 0.0) for v in (slope, soft - bend, soft))
+    return Expansion(hessian + along.T @ (more[:, None] * along), along, slope, soft)
+
+
+def off_bounds(of: Subject) -> np.ndarray:
+    """Which coordinates can move, `(params,)`."""
+    return ~(np.isin(of.names, of.fit.at_bound) & ((of.center <= of.low) | (of.center >= of.high)))
+
+
+def left_out(of: Subject, near: Expansion, units: np.ndarray) -> np.ndarray:
+    """How far the optimum moves when each unit is left out, to first order, `(units, params)`; `units` `(rows,)` are indices,
+    below 0 in padding.
+
+    Newton's step for the rows that stay: with $H_g$ the unit's part of the Hessian and $s_g$ its gradient, $(H-H_g)^{-1} s_g$.
+    Where a unit decides more than nine tenths of a direction by itself, it counts as nine tenths.
+    """
+    keep = off_bounds(of)
+    scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diagonal(near.hessian)[keep]), 1e-300))
+    value, vector = np.linalg.eigh(near.hessian[np.ix_(keep, keep)] * np.outer(scale, scale))
+    sound = value > 1e-12 * value.max(initial=0.0)  # along flat directions nothing moves
+    root = scale[:, None] * vector[:, sound] / np.sqrt(value[sound])  # of the inverse
+    x = near.along[:, keep] @ root
+    steps = np.zeros((units.max() + 1, len(keep)))
+    order = np.argsort(units, kind="stable")[np.count_nonzero(units < 0) :]
+    size = np.bincount(units[order])
+    first = np.cumsum(size) - size
+    for many in np.unique(size):  # units of as many rows side by side
+        which = np.flatnonzero(size == many)
+        rows = order[first[which, None] + np.arange(many)]
+        share, axes = np.linalg.eigh(np.einsum("gri,gr,grj->gij", x[rows], near.bend[rows], x[rows], optimize=True))
+        pull = np.einsum("gr,gri,gij->gj", near.slope[rows], x[rows], axes, optimize=True)
+        steps[np.ix_(which, keep)] = np.einsum("gj,gij->gi", pull / (1.0 - np.clip(share, 0.0, 0.9)), axes) @ root.T
+    return steps
 
 
 @partial(jax.jit, static_argnums=(0, 1))

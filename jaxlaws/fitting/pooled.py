@@ -13,7 +13,7 @@ from jaxlaws.errors import FitError, nearest
 from jaxlaws.fitting._groups import of_group
 from jaxlaws.fitting._settings import GIVEN_APART, given
 from jaxlaws.fitting.borrow import Told
-from jaxlaws.fitting.density import curvature, dispersion
+from jaxlaws.fitting.density import dispersion, expansion
 from jaxlaws.fitting.fit import fit
 from jaxlaws.fitting.result import Fit, Fits
 from jaxlaws.fitting.variations import subject
@@ -129,7 +129,7 @@ def _estimates(
             continue
         of = subject(one, of_group(table, one), objective=objective)
         scale = dispersion(of)
-        hessian, _ = curvature(of)
+        hessian = expansion(of).hessian
         names = of.names
         value, vector = np.linalg.eigh(hessian)
         keep = value > 1e-12 * value.max()

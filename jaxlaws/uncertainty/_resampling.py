@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxlaws.errors import FitError, nearest
+from jaxlaws.fitting.density import expansion, left_out
 from jaxlaws.fitting.variations import Draw, Subject, by_run, fitted, scale
 from jaxlaws.runs.branches import families
 
@@ -128,20 +129,21 @@ def block_length(of: Subject, rho: float) -> int:
     return int(np.clip(np.ceil((np.sqrt(6.0) * rho / (1.0 - rho**2)) ** (2 / 3) * longest ** (1 / 3)), 1, longest))
 
 
-def wild(of: Subject, units: Units, draws: int, rng: np.random.Generator, free: int) -> Draw:
-    """Outcomes of resamples: the fit, and its residuals with a random sign for each unit.
+def wild(of: Subject, units: Units, draws: int, rng: np.random.Generator) -> Draw:
+    """Outcomes of resamples: the fit, and the residuals with a random sign for each unit.
 
-    Residuals of a fit are smaller than the noise: they are stretched by what `free` parameters took, so that intervals need
-    Student's quantile besides, and no more. With fewer than 12 units two signs give too few different resamples; Webb's six
-    points are taken instead.
+    Residuals of a fit are smaller than the noise, most where a unit stands alone, and a robust fit goes right through some:
+    those that are turned are therefore from the optimum without their unit, to first order, times sqrt((G-1)/G) as in a
+    jackknife (MacKinnon, Nielsen & Webb 2023, arXiv:2301.04527). With fewer than 12 units two signs give too few different
+    resamples; Webb's six points are taken instead.
     """
     predicted, residual = fitted(of)
+    index, near = np.maximum(units.of_row, 0), expansion(of)
+    moved = np.sum(near.along * left_out(of, near, units.of_row)[index], axis=1)
+    residual = np.sqrt((units.count - 1.0) / units.count) * (residual + moved)
     points = np.array([-1.0, 1.0]) if units.count >= 12 else np.sqrt([0.5, 1.0, 1.5]) * np.array([[1.0], [-1.0]])
     sign = rng.choice(points.ravel(), size=(draws, units.count))
-    rows = float(np.count_nonzero(units.of_row >= 0))
-    stretch = np.sqrt(units.count / max(units.count - 1, 1) * (rows - 1) / max(rows - free, 1.0))
-    index = np.maximum(units.of_row, 0)
-    return lambda which: unlinked(predicted - stretch * sign[which][:, index] * residual, of)
+    return lambda which: unlinked(predicted - sign[which][:, index] * residual, of)
 
 
 def parametric(of: Subject, draws: int, rng: np.random.Generator, free: int) -> Draw:

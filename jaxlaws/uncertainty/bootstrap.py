@@ -178,7 +178,7 @@ def _scheme(
         notes += (f"only {units.count} {_many(by, units.count)} were resampled: the intervals are rough.",)
     if method == "wild":
         freedom = units.count - (free if by == "row" else 1)
-        return _Scheme(kind, freedom, 0, notes, observed=resampling.wild(of, units, resamples, rng, free))
+        return _Scheme(kind, freedom, 0, notes, observed=resampling.wild(of, units, resamples, rng))
     count = resampling.counts(units, resamples, rng)
     return _Scheme(kind, units.count, free, notes, weight=resampling.weighted(of, units, count))
 

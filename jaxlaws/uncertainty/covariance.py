@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxlaws.errors import FitError
 from jaxlaws.fitting import Fit
-from jaxlaws.fitting.density import curvature, dispersion, neighbours
+from jaxlaws.fitting.density import dispersion, expansion, left_out, neighbours, off_bounds
 from jaxlaws.fitting.report import cautions
 from jaxlaws.fitting.variations import Subject, free_of, objectives, subject
 from jaxlaws.objectives import Objective
@@ -99,19 +99,22 @@ def laplace(
     """Covariance from the exact Hessian of the objective and the residuals' dispersion: rows are taken to scatter alike,
     neighbours within a run as correlated as they are. Intervals take Student's quantile of n-p degrees of freedom."""
     of = subject(fit, runs, weights=weights, objective=objective)
-    hessian, _ = curvature(of)
     freedom = int(np.count_nonzero(of.weight > 0)) - free_of(of)
-    return _made(of, "Laplace", dispersion(of) * _inverse(of, hessian), 0, freedom, ())
+    return _made(of, "Laplace", dispersion(of) * _inverse(of, expansion(of).hessian), 0, freedom, ())
 
 
 def sandwich(
     fit: Fit, runs: Any, *, by: str = "run", weights: np.ndarray | None = None, objective: Objective | None = None
 ) -> Covariance:
-    """Covariance that asks nothing of the noise but that units are independent: $H^{-1} J H^{-1}$ with J the sum over units
-    (`by` "run", a trunk and its branches being one, "row" or a column) of their gradients' squares, times G/(G-1) (n-1)/(n-p).
-    Intervals take Student's quantile of G-1 degrees of freedom, by row of n-p.
+    """Covariance that asks nothing of the noise but that units are independent (`by` "run", a trunk and its branches being
+    one, "row" or a column): (G-1)/G times the sum over units of the squares of `left_out`, how far the fit moves without each,
+    to first order.
 
-    With fewer than 8 runs, or no more than parameters, rows are the units, and J is enlarged by (1 + r)/(1 - r) for
+    This is $H^{-1} J H^{-1}$ with the gradient of each unit freed of what the unit itself did to the fit, the estimator CV3L of
+    MacKinnon, Nielsen & Webb (2024), arXiv:2406.00650: with J of plain gradients, intervals of few units that weigh unequally
+    are too narrow. Intervals take Student's quantile of G-1 degrees of freedom, by row of n-p.
+
+    With fewer than 8 runs, or no more than parameters, rows are the units, and the sum is enlarged by (1 + r)/(1 - r) for
     neighbours in a run whose gradients correlate by r.
     """
     return sandwich_at(subject(fit, runs, weights=weights, objective=objective), by=by)
@@ -119,8 +122,8 @@ def sandwich(
 
 def sandwich_at(of: Subject, *, by: str = "run") -> Covariance:
     """`sandwich` of a fit whose problem is at hand."""
-    hessian, gradients = curvature(of)
-    bread = _inverse(of, hessian)
+    near = expansion(of)
+    _inverse(of, near.hessian)  # refuses what is flat
     free = free_of(of)
     units = resampling.units(of, by)
     rows = int(np.count_nonzero(of.weight > 0))
@@ -135,20 +138,18 @@ def sandwich_at(of: Subject, *, by: str = "run") -> Covariance:
         notes += (f"{units.few} too few to be units: nothing is known of how runs differ from one another.",)
         freedom = rows - free
         units = resampling.units(of, "row")
-        r = max(neighbours(of, gradients[:, i]) for i in range(gradients.shape[1]))
+        r = max(neighbours(of, gradient) for gradient in near.gradients.T)
         kind, factor = f"sandwich by row, neighbours correlated by {r:.2f}", (1.0 + r) / (1.0 - r)
     if rows <= free:
         raise FitError(f"`sandwich`: {rows} rows cannot say how uncertain {free} parameters are.")
-    sums = np.zeros((units.count, gradients.shape[1]))
-    np.add.at(sums, units.of_row[units.of_row >= 0], gradients[units.of_row >= 0])
-    few = units.count / (units.count - 1.0) * (rows - 1.0) / (rows - free)
-    return _made(of, kind, factor * few * bread @ (sums.T @ sums) @ bread, units.count, freedom, notes)
+    steps = left_out(of, near, units.of_row)
+    factor *= (units.count - 1.0) / units.count
+    return _made(of, kind, factor * steps.T @ steps, units.count, freedom, notes)
 
 
 def _inverse(of: Subject, hessian: np.ndarray) -> np.ndarray:
     """Of the Hessian, over coordinates that are off their bounds."""
-    bound = np.isin(of.names, of.fit.at_bound) & ((of.center <= of.low) | (of.center >= of.high))
-    keep = ~bound
+    keep = off_bounds(of)
     if not keep.any():
         return np.zeros_like(hessian)
     part = hessian[np.ix_(keep, keep)]

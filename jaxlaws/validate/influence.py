@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxlaws.errors import FitError, nearest
 from jaxlaws.fitting import Fit
-from jaxlaws.fitting.density import curvature
+from jaxlaws.fitting.density import expansion
 from jaxlaws.fitting.variations import Subject, subject
 from jaxlaws.objectives import Objective
 from jaxlaws.solvers import frozen
@@ -78,7 +78,8 @@ def influence(
     """
     of = subject(fit, runs, weights=weights, objective=objective)
     label, names = _units(of, by)
-    hessian, gradients = curvature(of, exact=True)
+    near = expansion(of, exact=True)
+    hessian, gradients = near.hessian, near.gradients
     live = label >= 0
     pull = np.zeros((len(names), gradients.shape[1]))
     np.add.at(pull, label[live], gradients[live])

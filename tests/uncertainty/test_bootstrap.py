@@ -36,6 +36,17 @@ def test_runs_scatter_more_than_their_rows_would(line, line_fit):
     assert np.std(middle) > 1.2 * np.std(same)
 
 
+def test_wild_draws_turn_residuals_from_fits_without_their_run(line, line_fit):
+    x, y = np.stack([np.ones(64), line.column("x")], axis=1), line.column("loss")
+    run = np.repeat(np.arange(16), 4)
+    without = np.stack([np.linalg.lstsq(x[run != g], y[run != g])[0] for g in range(16)])
+    residual = np.sqrt(15 / 16) * (np.sum(x * without[run], axis=1) - y)
+    sign = np.random.default_rng(3).choice([-1.0, 1.0], size=(32, 16))[:, run]
+    expected = np.linalg.lstsq(x, (line_fit.predict(line) - sign * residual).T)[0]
+    draws = bootstrap(line_fit, line, method="wild", resamples=32, seed=3)
+    np.testing.assert_allclose([draws.params["a"], draws.params["b"]], expected, rtol=0, atol=1e-7)
+
+
 @pytest.mark.parametrize("method", ["wild", "parametric"])
 def test_other_resamples_scatter_as_theory_says(alone, alone_fit, method):
     """By row and without correlation within runs both estimate least squares' own covariance."""

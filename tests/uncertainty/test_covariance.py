@@ -48,15 +48,15 @@ def test_the_unit_of_weights_moves_no_covariance(alone, straight, quick):
     np.testing.assert_allclose(found[0], expected * np.linalg.inv((x * weight[:, None]).T @ x), rtol=1e-5)
 
 
-def test_sandwich_is_the_cluster_robust_covariance(line, line_fit):
-    x = design(line)
-    residual = x @ np.array([line_fit["a"], line_fit["b"]]) - line.column("loss")
-    sums = (x * residual[:, None]).reshape(16, 4, 2).sum(axis=1)
-    bread = np.linalg.inv(x.T @ x)
-    expected = 16 / 15 * 63 / 62 * bread @ (sums.T @ sums) @ bread
-    found = sandwich(line_fit, line)
-    np.testing.assert_allclose(found.matrix, expected, rtol=1e-5)
-    assert found.units == 16
+@pytest.mark.parametrize("by", ["run", "row"])
+def test_sandwich_of_least_squares_is_the_jackknife_around_the_fit(line, line_fit, by):
+    x, y, center = design(line), line.column("loss"), np.array([line_fit["a"], line_fit["b"]])
+    units = {"run": 16, "row": 64}[by]
+    label = np.repeat(np.arange(units), 64 // units)
+    steps = [np.linalg.lstsq(x[label != g], y[label != g])[0] - center for g in range(units)]
+    found = sandwich(line_fit, line, by=by)
+    np.testing.assert_allclose(found.matrix, (units - 1) / units * np.transpose(steps) @ steps, rtol=1e-5)
+    assert found.units == units
 
 
 def test_few_runs_count_neighbours_as_correlated(straight, quick):
