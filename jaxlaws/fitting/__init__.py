@@ -7,7 +7,7 @@
 | a fitted law at other inputs, runs or schedules    | `fit.predict(...)`, `fit.score(...)`                     |
 | the same fit on new rows                           | `refit(fit, runs)`; `diff(a, b)` says what has changed   |
 | groups that are alike, but not the same            | `fit_pooled(law, runs, by=..., pool=...)` -> `Fits`      |
-| what other experiments or fits say of parameters  | `priors_from(law, sets)`, `values_from(law, set, names)` |
+| what other experiments or fits say of parameters   | `priors_from(law, sets)`, `values_from(law, set, names)` |
 | a stored fit                                       | `fit.save(path)`, `load(path)`                           |
 
 Host functions take and return NumPy and work in float64, whatever the process is set to; `solve` computes in the dtype
