@@ -95,7 +95,7 @@ def _check_fits(law: Law, fits: Sequence[Fit]) -> None:
         if fit.law.name != law.name:
             raise FitError(f"`priors_from`: a fit of `{fit.law.name}` says nothing of the parameters of `{law.name}`.")
     for name, param in law.params.items():
-        values = {float(fit.params[name]) for fit in fits} if param.reference is not None else set()
+        values = {_value(law, fit.params, name) for fit in fits} if param.reference is not None else set()
         if len(values) > 1:
             raise FitError(
                 f"`priors_from`: the fits have different {name} ({', '.join(f'{v:.4g}' for v in sorted(values)[:4])}), in which "
@@ -109,7 +109,7 @@ def _set(law: Law, name: str) -> Mapping[str, float]:
     return law.constants[name].params
 
 
-def _value(law: Law, params: Mapping[str, float], name: str) -> float:
+def _value(law: Law, params: Mapping[str, Any], name: str) -> float:
     if name not in law.params or name not in params or isinstance(params[name], Mapping):
         raise FitError(f"law `{law.name}`: {nearest(name, params, what='published parameter')}")
     return float(params[name])
