@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,12 +20,14 @@ from jaxlaws.cli._options import (
     Table,
     Unit,
     Warmup,
+    bounds,
     plot_file,
     priors,
     reading,
     values,
 )
 from jaxlaws.cli._output import Progress, emit, say
+from jaxlaws.cli._settings import Setting, settings
 from jaxlaws.errors import JaxlawsError, nearest
 from jaxlaws.spec import Law
 
@@ -66,8 +69,20 @@ def compare(
     by: Annotated[
         list[str] | None, typer.Option(metavar="COL", help="Fit each group of this column apart. Repeatable.")
     ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="'NAME: WORD=VALUE ...'",
+            help="A way to fit the laws, to compare with others: where, objective, weights, prior, fix, free, bound, by, share, "
+            "pool or starts, such as 'pooled: by=size pool=alpha' or 'late: where=step > 1000'; 'plain:' says nothing. "
+            "Repeatable.",
+        ),
+    ] = None,
     share: Annotated[
         list[str] | None, typer.Option(metavar="P", help="With --by: one value for all groups. Repeatable.")
+    ] = None,
+    pool: Annotated[
+        list[str] | None, typer.Option(metavar="P", help="With --by: values drawn towards each other. Repeatable.")
     ] = None,
     fix: Annotated[
         list[str] | None, typer.Option(metavar="P=V", help="Hold a parameter in laws that have it. Repeatable.")
@@ -75,6 +90,9 @@ def compare(
     free: Annotated[
         list[str] | None,
         typer.Option(metavar="P", help="Fit a parameter that a law holds, where it has it. Repeatable."),
+    ] = None,
+    bound: Annotated[
+        list[str] | None, typer.Option(metavar="P=LO:HI", help="Box of a parameter, in laws that have it. Repeatable.")
     ] = None,
     prior: Annotated[
         list[str] | None, typer.Option(metavar="P=MEAN:SD", help="Normal prior, in laws that have it. Repeatable.")
@@ -112,20 +130,29 @@ def compare(
     told: dict[str, Any] = {
         "fix": values("--fix", fix, "PARAMETER=NUMBER, such as alpha=0.5"),
         "priors": dict(priors(prior)),
+        "bounds": bounds(bound),
         "free": list(free or ()),
-        "by": by or None,
-        "share": share or (),
+        "by": by or [],
+        "share": share or [],
+        "pool": pool or [],
         "starts": starts,
     }
+    ways = settings(setting)
+    _said_once(ways, {"where": where, "objective": objective, "weights": weights})
     file = plot_file(plot, not_over=table)
     with Progress() as progress:
         whole = opened(table, options, progress)
         every = _laws(laws, whole)
         # One --where says what is fitted; several are settings, compared on what the folds hold out.
         base, settings_where = (where[0], [None]) if where and len(where) == 1 else (None, where or [None])
-        grid = list(product(settings_where, objective or [None], weights or [None]))
-        candidates = [_candidate(law, told, *settings, many=grid) for law in every for settings in grid]
-        _known([c.law for c in candidates], told)
+        grid = _grid(settings_where, objective or [None], weights or [None])
+        _known(every, told, ways)
+        candidates = [
+            _candidate(law, way, told | options, said, whole)
+            for law in every
+            for options, said in grid
+            for way in _of_law(law, ways, progress)
+        ]
         folds = _folds(whole, every[0].output.symbol, holdout, rollout, leave_out, base, cuts)
         for fold in folds:
             if fold.repeated:
@@ -153,40 +180,79 @@ def _laws(text: str, runs: Runs) -> list[Law]:
     return [law_of(name, runs) for name in names]
 
 
-def _candidate(
-    law: Law, told: dict[str, Any], where: str | None, objective: str | None, weights: str | None, *, many: list[Any]
-) -> Candidate:
-    """A law with those of the settings that concern it, named after what differs."""
+def _said_once(ways: list[Setting], repeated: dict[str, list[str] | None]) -> None:
+    """Raises where both a repeated option and a setting say how candidates differ in one thing."""
+    for word, given in repeated.items():
+        for way in ways:
+            if word in way.told and given and len(given) > 1:
+                raise JaxlawsError(
+                    f"`--setting {way.name}` says `{word}=`, and --{word} is given {len(given)} times: say it once."
+                )
+
+
+def _grid(*choices: Sequence[str | None]) -> list[tuple[dict[str, Any], list[str]]]:
+    """Every combination of --where, --objective and --weights, with what tells it from the others."""
     from jaxlaws.objectives import parse
+
+    grid = []
+    for where, objective, weights in product(*choices):
+        shown = (where, objective, weights and f"weights {weights}")
+        options = {"where": where, "objective": objective and parse(objective), "weights": weights}
+        said = [str(s) for s, among in zip(shown, choices, strict=True) if len(set(among)) > 1]
+        grid.append((options, said))
+    return grid
+
+
+def _of_law(law: Law, ways: list[Setting], progress: Progress) -> list[Setting]:
+    """The settings whose parameters the law has."""
+    able = []
+    for way in ways:
+        lacking = [name for name in way.parameters if name not in law.params]
+        if lacking:
+            progress.note(f"{law.label} has no {lacking[0]}: it is not compared under `{way.name}`")
+        else:
+            able.append(way)
+    if not able:
+        raise JaxlawsError(
+            f"`{law.label}` has the parameters of no setting: add `--setting plain:` to compare it as it is."
+        )
+    return able
+
+
+def _candidate(law: Law, way: Setting, command: dict[str, Any], said: list[str], runs: Runs) -> Candidate:
+    """A law with those of the settings that concern it, named after what differs."""
     from jaxlaws.validate import candidate
 
-    mine: dict[str, Any] = {
-        "fix": {k: v for k, v in told["fix"].items() if k in law.params},
-        "priors": {k: v for k, v in told["priors"].items() if k in law.params},
-        "free": tuple(k for k in told["free"] if k in law.params),
-        "share": tuple(k for k in told["share"] if k in law.params),
-        "by": told["by"],
-    }
-    if told["starts"] is not None:
-        mine["starts"] = told["starts"]
-    if objective is not None:
-        mine["objective"] = parse(objective)
-    if weights is not None:
-        mine["weights"] = weights
-    varied = [len({g[i] for g in many}) > 1 for i in range(3)]
-    said = [
-        s for s, differs in zip((where, objective, weights and f"weights {weights}"), varied, strict=True) if differs
-    ]
-    name = ", ".join([law.label, *map(str, said)])
-    return candidate(law, name=name, where=where, **{k: v for k, v in mine.items() if v})
+    mine = dict(way.over(command))
+    for option in ("fix", "priors", "bounds"):
+        mine[option] = {k: v for k, v in mine[option].items() if k in law.params}
+    for option in ("free", "share", "pool"):
+        mine[option] = [k for k in mine[option] if k in law.params]
+    mine["name"] = ", ".join([law.label, *said, *([way.name] if way.name else [])])
+    try:
+        for column in [*mine["by"], *{mine["weights"]} - {None, "row", "run"}]:
+            if column not in runs.frame.columns:
+                runs.column(column)  # raises, naming the nearest
+        if mine["where"] is not None and not runs.mask(mine["where"]).any():
+            raise JaxlawsError(f"{runs.source}: `where={mine['where']}` matches no row.")
+        return candidate(law, **{k: v for k, v in mine.items() if v})
+    except JaxlawsError as error:
+        if not way.name:
+            raise
+        raise JaxlawsError(f"`--setting {way.name}`: {error}") from None
 
 
-def _known(laws: list[Law], told: dict[str, Any]) -> None:
+def _known(laws: list[Law], told: dict[str, Any], ways: list[Setting]) -> None:
     params = {name for law in laws for name in law.params}
-    for option in ("fix", "free", "priors", "share"):
+    for option in ("fix", "free", "priors", "bounds", "share", "pool"):
         for name in told[option]:
             if name not in params:
-                raise JaxlawsError(f"`--{option.removesuffix('s')} {name}`: {nearest(name, params, what='parameter')}")
+                word = option.removesuffix("s")
+                raise JaxlawsError(f"`--{word} {name}`: {nearest(name, params, what='parameter')}")
+    for way in ways:
+        for name in way.parameters:
+            if name not in params:
+                raise JaxlawsError(f"`--setting {way.name}`: {nearest(name, params, what='parameter')}")
 
 
 def _folds(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from jaxlaws.errors import FitError
+from jaxlaws.errors import FitError, nearest
 from jaxlaws.fitting.engine import Plan, default_rungs
 from jaxlaws.fitting.problem import Layout
 from jaxlaws.objectives import Normal, Objective
@@ -47,6 +47,16 @@ class Settings:
     def per(self) -> dict[str, str]:
         """Column that says which copy of a parameter a row uses, of parameters with copies."""
         return {k: p.per for k, p in self.params.items() if p.per is not None and p.fixed is None}
+
+
+def check_free(params: Mapping[str, Param], priors: Iterable[str], share: Sequence[str], by: Sequence[str]) -> None:
+    """Raises `FitError` for a prior on what is not fitted, and for parameters shared over no groups."""
+    free = {name for name, param in params.items() if param.fixed is None and param.reference is None}
+    for name in [*priors, *share]:
+        if name not in free:
+            raise FitError(f"`fit`: {nearest(name, free, what='free parameter')}")
+    if share and not by:
+        raise FitError("`fit(share=...)` pools parameters over groups: name the groups by `by=`.")
 
 
 def given(weights: np.ndarray, rows: int) -> np.ndarray:

@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxlaws.errors import FitError, JaxlawsError, TracerError, nearest
+from jaxlaws.errors import FitError, JaxlawsError, TracerError
 from jaxlaws.fitting import _clock
 from jaxlaws.fitting._prepare import Group, prepare
 from jaxlaws.fitting._record import failed, finished
 from jaxlaws.fitting._searching import searched
-from jaxlaws.fitting._settings import GIVEN, Settings, given
+from jaxlaws.fitting._settings import GIVEN, Settings, check_free, given
 from jaxlaws.fitting._stream import Stream
 from jaxlaws.fitting.assemble import columns_of, numeric_columns
 from jaxlaws.fitting.engine import boxes
@@ -96,12 +96,7 @@ def fit(
         seed=seed,
         bins=bins,
     )
-    for name in [*settings.priors, *share]:
-        free_names = {k for k, p in settings.params.items() if p.fixed is None and p.reference is None}
-        if name not in free_names:
-            raise FitError(f"`fit`: {nearest(name, free_names, what='free parameter')}")
-    if share and not by:
-        raise FitError("`fit(share=...)` pools parameters over groups: name the groups by `by=`.")
+    check_free(settings.params, settings.priors, share, by)
     with jax.enable_x64(True), _clock.compiling() as compiled:
         if not by:
             fits = _fit_groups(settings, [((), table)], (), alone=True)

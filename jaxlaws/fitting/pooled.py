@@ -16,7 +16,7 @@ from jaxlaws.fitting.borrow import Told
 from jaxlaws.fitting.density import dispersion, expansion
 from jaxlaws.fitting.fit import fit
 from jaxlaws.fitting.result import Fit, Fits
-from jaxlaws.fitting.variations import subject
+from jaxlaws.fitting.variations import free_of, subject
 from jaxlaws.objectives import Normal, Objective, parse
 from jaxlaws.runs import Runs, read
 from jaxlaws.spec import Law, find
@@ -52,7 +52,7 @@ def fit_pooled(
     one = find(law)
     objective = parse(objective) if isinstance(objective, str) else objective
     pool = (pool,) if isinstance(pool, str) else tuple(dict.fromkeys(pool))
-    _check(one, by, pool, priors or {}, settings)
+    check_pool(one, by, pool, priors or {}, settings)
     table = read(runs)
     weighed = not isinstance(weights, str)
     if not isinstance(weights, str):
@@ -73,6 +73,11 @@ def fit_pooled(
         found = fit(one, table, priors=Told({**(priors or {}), **normals}, _origin(spread, len(found), by)), **told)
         assert isinstance(found, Fits)
         now = _estimates(found, table, pool, objective, normals)
+        if not now:
+            reason = next(iter(found.values())).reason
+            raise FitError(
+                f"`fit_pooled`: no group could be fitted under what all of them say of {', '.join(pool)}: {reason}"
+            )
         before, spread = spread, {name: _next([e[name] for e in now], spread[name]) for name in pool}
         if all(_close(before[name], spread[name]) for name in pool):
             break
@@ -84,14 +89,18 @@ def fit_pooled(
     return Fits([dataclasses.replace(f, notes=(*f.notes, *notes), **marks) for f in found.values()])
 
 
-def _check(one: Law, by: Any, pool: Sequence[str], priors: Mapping[str, Normal], settings: Mapping[str, Any]) -> None:
-    """Raises where the pooled parameters are none that groups could have in common."""
+def check_pool(
+    one: Law, by: Any, pool: Sequence[str], priors: Mapping[str, Normal], settings: Mapping[str, Any]
+) -> None:
+    """Raises `FitError` where the pooled parameters are none that groups could have in common."""
     if not pool:
         raise FitError("`fit_pooled(pool=...)`: name the parameters that groups have in common.")
     if not by:
         raise FitError("`fit_pooled(by=...)`: name the column that says which group a row belongs to.")
     if settings.get("share"):
-        raise FitError("`fit_pooled(share=...)`: parameters are shared by `fit`, or pooled here.")
+        raise FitError(
+            "`fit_pooled(share=...)`: parameters are shared by `fit`, or pooled here: give one of `share` and `pool`."
+        )
     free = {
         name
         for name, param in one.params.items()
@@ -122,25 +131,39 @@ def _origin(spread: Mapping[str, tuple[float, float]], groups: int, by: Any) -> 
 def _estimates(
     found: Fits, table: Runs, pool: Sequence[str], objective: Objective | None, normals: Mapping[str, Normal]
 ) -> list[dict[str, tuple[float, float]]]:
-    """Value and variance of each pooled parameter in each group that could be fitted; under "" the dispersion."""
-    out = []
+    """Value and variance of each pooled parameter in each group that could be fitted; under "" the dispersion.
+
+    A group without more rows than parameters does not show its noise: it has that of the others.
+    """
+    out, shows = [], []
     for one in found.values():
         if one.status.failed or (not normals and any(n in one.at_bound for n in pool)):
             continue
         of = subject(one, of_group(table, one), objective=objective)
-        scale = dispersion(of)
+        shows.append(int((of.weight > 0).sum()) > free_of(of))
         hessian = expansion(of).hessian
         names = of.names
         value, vector = np.linalg.eigh(hessian)
         keep = value > 1e-12 * value.max()
         inverse = (vector[:, keep] / value[keep]) @ vector[:, keep].T
-        told = {"": (scale, 0.0)}
+        told = {"": (dispersion(of), 0.0)}
         for name in pool:
             at = names.index(name)
             slope = _slope(one, name)
-            told[name] = (float(one.params[name]), float(scale * inverse[at, at] * slope**2))  # type: ignore[arg-type]  # one value
+            told[name] = (float(one.params[name]), float(inverse[at, at] * slope**2))  # type: ignore[arg-type]  # one value
         out.append(told)
-    return out
+    if out and not any(shows):
+        raise FitError(
+            "`fit_pooled`: no group that could be fitted has more rows than parameters, so that the noise is unknown: hold some "
+            "by `fix=`, or use `share=`."
+        )
+    common = float(np.mean([told[""][0] for told, own in zip(out, shows, strict=True) if own] or [0.0]))
+    return [_scaled(told, told[""][0] if own else common) for told, own in zip(out, shows, strict=True)]
+
+
+def _scaled(told: Mapping[str, tuple[float, float]], dispersion: float) -> dict[str, tuple[float, float]]:
+    """Values with their variances under this dispersion."""
+    return {name: (value, dispersion * variance) for name, (value, variance) in told.items()} | {"": (dispersion, 0.0)}
 
 
 def _slope(one: Fit, name: str) -> float:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxlaws.errors import FitError, JaxlawsError
+from jaxlaws.errors import FitError, JaxlawsError, nearest
 from jaxlaws.fitting import Fit, Fits, fit, fit_pooled
 from jaxlaws.fitting._groups import mask
 from jaxlaws.fitting._programs import few_programs
+from jaxlaws.fitting._settings import check_free
 from jaxlaws.fitting.assemble import columns_of, numeric_columns, weights_of
+from jaxlaws.fitting.engine import boxes
+from jaxlaws.fitting.pooled import check_pool
 from jaxlaws.fitting.predict import errors
 from jaxlaws.runs import Runs, read
 from jaxlaws.runs.branches import trunks
@@ -43,17 +47,38 @@ class Candidate:
 def candidate(law: Candidate | Law | str, *, name: str = "", where: str | None = None, **settings: Any) -> Candidate:
     """A law to compare, by name or value, with its own settings: `candidate("chinchilla", weights="run")`.
 
-    `settings` are arguments of `fit`, such as `objective`, `weights` ("row", "run" or a column), `priors`, `fix`, `free`,
-    `by` with `share`, `starts`; or of `fit_pooled`: `by` with `pool`.
+    `where` says which rows of those to fit are fitted: `where="step > 1000"` drops warm-up. `settings` are arguments of `fit`,
+    such as `objective`, `weights` ("row", "run" or a column), `priors`, `fix`, `free`, `bounds`, `by` with `share`, `starts`;
+    or of `fit_pooled`: `by` with `pool`. Raises `FitError` for settings that the law cannot be fitted with.
+
+    >>> plain, pooled = candidate("power"), candidate("power", name="pooled", by="size", pool=["alpha"])
+    >>> plain.label, pooled.label
+    ('power', 'pooled')
     """
     if isinstance(law, Candidate):
         return law
+    one = Candidate(find(law), name, where, settings)
+    _check_settings(one)
+    return one
+
+
+def _check_settings(one: Candidate) -> None:
+    """Raises for what no fit of the law takes, before any is made."""
+    told = one.settings
     for given in ("holdout", "rows"):
-        if given in settings:
+        if given in told:
             raise FitError(f"`candidate({given}=...)` is no argument of `fit`; folds say what is held out.")
-    if not isinstance(settings.get("weights", "row"), str):
+    known = {*inspect.signature(fit).parameters, "pool"} - {"law", "runs"}
+    for given in told:
+        if given not in known:
+            raise FitError(f"`candidate({given}=...)`: {nearest(given, known, what='setting')}")
+    if not isinstance(told.get("weights", "row"), str):
         raise FitError('`candidate(weights=...)` must be "row", "run" or a column: folds fit parts of the table.')
-    return Candidate(find(law), name, where, settings)
+    params = boxes(one.law, fix=told.get("fix") or {}, free=told.get("free") or (), bounds=told.get("bounds") or {})
+    priors = told.get("priors") or {}
+    check_free(params, priors, _names(told.get("share")), _by(one))
+    if "pool" in told:
+        check_pool(one.law, _by(one), _names(told["pool"]), priors, told)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,8 +171,11 @@ def _check_groups(one: Candidate, runs: Runs, rows: np.ndarray, fold: Fold) -> N
 
 
 def _by(one: Candidate) -> list[str]:
-    by = one.settings.get("by") or ()
-    return [by] if isinstance(by, str) else list(by)
+    return _names(one.settings.get("by"))
+
+
+def _names(said: str | Sequence[str] | None) -> list[str]:
+    return [said] if isinstance(said, str) else list(said or ())
 
 
 def _keys(runs: Runs, by: list[str]) -> pd.Series:

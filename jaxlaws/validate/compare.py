@@ -233,9 +233,12 @@ def _comparable(
             f"Residuals are taken on different scales ({', '.join(sorted(scales))}): AICc and BIC are those of the outcomes "
             "themselves, by the Jacobian of the scale."
         )
-    told = {(f.objective_spec, one.settings.get("weights", "row")) for (one, _, _), f in zip(made, flat, strict=True)}
+    told = {
+        (f.objective_spec, one.settings.get("weights", "row"), repr(one.settings.get("priors") or {}), f.pooled)
+        for (one, _, _), f in zip(made, flat, strict=True)
+    }
     if len(told) > 1 or len(rows) > 1:
-        notes.append("Objectives, weights or rows differ: the column of objectives ranks nothing.")
+        notes.append("Objectives, weights, priors or rows differ: the column of objectives ranks nothing.")
     return tuple(notes)
 
 
@@ -270,7 +273,8 @@ def _criteria(
         told = criteria(whole, table.select(_chosen(one, table, train)), effective=effective)
         out |= {"objective": whole.objective, "aicc": told.aicc, "bic": told.bic}
     else:
-        out["objective"] = float(sum(f.objective for f in whole.values()))
+        each = list(whole.values())  # groups that share parameters have one objective, each of them all of it
+        out["objective"] = each[0].objective if each[0].shared else float(sum(f.objective for f in each))
     if more:
         rows = table.select(train)
         out["leave_out"] = _inside(one, rows, lambda: _groups(one, rows))

@@ -91,6 +91,26 @@ def test_pooling_needs_three_groups_and_names(law, groups):
         fit_pooled(law, groups, by="group", pool=("alpha",), share=("E",))
 
 
+def test_a_group_of_as_many_rows_as_parameters_is_not_taken_to_be_known_exactly(law):
+    # Its residuals are 0, and so would be the variance of its exponent: the mean of all groups would be this one's.
+    rng = np.random.default_rng(2)
+    x = [np.geomspace(1e6, 1e9, 12)] * 3 + [np.geomspace(1e6, 2e6, 3)]
+    rows = {"x": np.concatenate(x), "group": np.repeat(["a", "b", "c", "few"], [12, 12, 12, 3])}
+    rows["loss"] = (1.7 + 300.0 * rows["x"] ** -0.35) * np.exp(2e-3 * rng.standard_normal(39))
+    found = fit_pooled(law, rows, by="group", pool=("alpha",), starts=8)
+    mean, _, _ = found["a"].priors["alpha"]
+    assert mean == pytest.approx(np.mean([found[k]["alpha"] for k in "abc"]), abs=0.01)
+    assert found["few"]["alpha"] == pytest.approx(mean, abs=0.03)
+    with pytest.raises(FitError, match="no group that could be fitted has more rows than parameters"):
+        fit_pooled(
+            law,
+            {k: np.tile(v[-3:], 3) for k, v in rows.items()} | {"group": np.repeat(["a", "b", "c"], 3)},
+            by="group",
+            pool=("alpha",),
+            starts=8,
+        )
+
+
 def test_priors_from_published_sets_are_the_predictive_normal():
     told = priors_from("overtraining", ["C4", "RedPajama", "RefinedWeb"])
     eta = [

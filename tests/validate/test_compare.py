@@ -96,6 +96,43 @@ def test_settings_are_compared_like_laws(powers, quick):
     assert found["large only"].assessment.fits[0].rows < found[law.label].assessment.fits[0].rows
 
 
+def test_groups_apart_shared_and_pooled_are_settings_too(powers, quick):
+    law = formula("A / N^alpha")
+    table = read(powers.frame.assign(kind=np.arange(16) % 4))
+    told = {"by": "kind", "objective": squared(), **quick}
+    every = [
+        candidate(law, name="apart", **told),
+        candidate(law, name="shared", share=["alpha"], **told),
+        candidate(law, name="pooled", pool="alpha", **told),
+    ]
+    found = compare(every, table, holdout(table, "N > 4e8"), more=False)
+    assert not any(s.failure for s in found.standings)
+    spread = {s.name: np.ptp([f["alpha"] for f in s.fit.values()]) for s in found.standings}
+    assert spread["shared"] == 0.0 < spread["pooled"] < spread["apart"]
+    # Groups fitted jointly have one objective, that of all of them.
+    [shared] = {f.objective for f in found["shared"].fit.values()}
+    assert found["shared"].criteria["objective"] == shared
+    assert any("Objectives, weights, priors or rows differ" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"prior": {}}, "`candidate\\(prior=...\\)`: unknown setting `prior`; nearest: `priors`"),
+        ({"holdout": "N > 1"}, "folds say what is held out"),
+        ({"weights": np.ones(16)}, '"row", "run" or a column'),
+        ({"priors": {"beta": normal(1.0, 1.0)}}, "unknown free parameter `beta`"),
+        ({"fix": {"alpha": 1.0}, "priors": {"alpha": normal(1.0, 1.0)}}, "unknown free parameter `alpha`"),
+        ({"share": ["alpha"]}, "name the groups by `by=`"),
+        ({"pool": ["alpha"]}, "name the column that says which group"),
+        ({"pool": ["alpha"], "by": "part", "share": ["A"]}, "give one of `share` and `pool`"),
+    ],
+)
+def test_settings_that_no_fit_of_the_law_can_have_are_told_before_any_is_made(settings, words):
+    with pytest.raises(FitError, match=words):
+        candidate(formula("A / N^alpha"), **settings)
+
+
 def test_a_law_that_cannot_be_fitted_comes_last_with_its_reason(powers, quick):
     many = formula("E + A/N^a + B/N^b + F/N^c + G/N^d")
     found = compare([many, candidate(formula("A / N^alpha"), **quick)], powers, holdout(powers, "N > 2e6"), more=False)
