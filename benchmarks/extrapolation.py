@@ -29,8 +29,8 @@ class Entry:
     """What is fitted to the cases of `groups`: a law and what it frees.
 
     `learnt` have a prior, learnt from the fitted runs of the models of *two peaks*, without the model at hand; `pooled` are
-    drawn together over the cases. `lr_ref` is held where rates are compared. `shift` is the standard deviation of a run's
-    shift, if not that of the law.
+    drawn together over the cases. `lr_ref` is held where rates are compared. `priors` are of this entry: mean, standard
+    deviation, and the residual that weighs as much.
     """
 
     law: str
@@ -39,7 +39,7 @@ class Entry:
     learnt: tuple[str, ...] = ()
     pooled: tuple[str, ...] = ()
     lr_ref: float | None = None
-    shift: float | None = None
+    priors: tuple[tuple[str, float, float, float], ...] = ()
 
 
 # By the name in the table. The shift is for runs of one peak. h and k are per step of their batch: q alone carries over to
@@ -55,8 +55,19 @@ LAWS = {
     "limited_progress, shift, learnt": Entry("limited_progress", MPL, free=SHIFT, learnt=("q",)),
     "limited_progress, h pooled": Entry("limited_progress", ("two peaks",), pooled=("h",), lr_ref=1e-3),
     "limited_progress, h and q pooled": Entry("limited_progress", ("two peaks",), pooled=("h", "q"), lr_ref=1e-3),
-    "limited_progress, small shift": Entry("limited_progress", MPL, free=SHIFT, shift=1e-3),
-    "limited_progress, large shift": Entry("limited_progress", MPL, free=SHIFT, shift=3e-2),
+    "limited_progress, learnt, c free": Entry(
+        "limited_progress",
+        SCHEDULES,
+        free=("c",),
+        learnt=("h", "q"),
+        lr_ref=1e-3,
+        priors=(("c", 0.5, 0.2, 1e-3),),
+    ),
+    "limited_progress, shift, c free": Entry(
+        "limited_progress", MPL, free=(*SHIFT, "c"), priors=(("c", 0.5, 0.2, 1e-3),)
+    ),
+    "limited_progress, small shift": Entry("limited_progress", MPL, free=SHIFT, priors=(("d", 0.0, 1e-3, 5e-4),)),
+    "limited_progress, large shift": Entry("limited_progress", MPL, free=SHIFT, priors=(("d", 0.0, 3e-2, 5e-4),)),
 }
 SHIFTED = MPL  # where runs saw their data in different orders; those of the other groups all saw them in one
 CHOSEN = "limited_progress"
@@ -128,16 +139,14 @@ def _fitted(entry: Entry, cases: list[Case], told: dict[float, Fit]) -> Mapping[
     if entry.pooled:
         together = _curve_cases.joined({c.name: c.train for c in cases})
         return fit_pooled(entry.law, together, by="case", pool=entry.pooled, **settings)
-    if entry.shift:
-        settings["priors"] = {"d": normal(0.0, entry.shift, residual=5e-4)}
-    if len(cases) > 2 and not entry.learnt:
+    own = {name: normal(mean, sd, residual=residual) for name, mean, sd, residual in entry.priors}
+    if len(cases) > 2 and not entry.learnt and not own:
         return fit(entry.law, _curve_cases.joined({c.name: c.train for c in cases}), by="case", **settings)
     out = {}
     for case in cases:
         others = [found for size, found in told.items() if size != case.train["N"].iloc[0]]
-        if entry.learnt:
-            settings["priors"] = priors_from(entry.law, others, entry.learnt)
-        out[case.name] = fit(entry.law, case.train, **settings)
+        learnt = priors_from(entry.law, others, entry.learnt) if entry.learnt else {}
+        out[case.name] = fit(entry.law, case.train, priors=own | learnt, **settings)
     return out
 
 
