@@ -71,6 +71,10 @@ def _rows(standing: Standing) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _means(distance: np.ndarray, error: np.ndarray) -> list[tuple[float, float]]:
-    order = np.argsort(distance, kind="stable")
-    parts = np.array_split(order, min(BINS, len(np.unique(distance))))
-    return [(float(np.exp(np.mean(np.log(distance[p])))), float(np.mean(error[p]))) for p in parts if len(p)]
+    # Equal values over equal ones may differ in their last digit: they are one distance, and stay together.
+    far = np.round(np.log(distance), 6)
+    known, code = np.unique(far, return_inverse=True)
+    if len(known) > BINS:
+        code = np.searchsorted(np.sort(far), far) * BINS // len(far)
+    parts = [code == i for i in np.unique(code)]
+    return [(float(np.exp(np.mean(far[p]))), float(np.mean(error[p]))) for p in parts]

@@ -41,6 +41,9 @@ class Profile:
         ends = ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in self.ends.items())
         return f"<profiles of {self.center.law.label}, {100 * self.level:g} %: {ends}>"
 
+    def __getitem__(self, name: str) -> tuple[float, float]:
+        return self.ends[name]
+
     def interval(self) -> dict[str, tuple[float, float]]:
         """Ends of the interval of each parameter."""
         return dict(self.ends)

@@ -229,7 +229,10 @@ def _branches(found: Fit, runs: Runs) -> dict[str, str] | None:
 def _columns(one: Candidate, table: Runs) -> list[str]:
     for column in columns_of(one.law):
         if column not in table.frame.columns:
-            table.column(column)  # raises, naming the nearest
+            try:
+                table.column(column)  # raises, naming the nearest
+            except JaxlawsError as error:
+                raise FitError(f"`{one.label}` cannot be fitted: {error}") from None
     return numeric_columns(one.law)
 
 

@@ -68,6 +68,7 @@ def test_compare_ranks_settings_and_draws_them(jaxlaws, table, tmp_path):
         (["--laws", "powr", "--rollout", "x"], "`powr`"),
         (["--laws", "power", "--rollout", "x", "--fix", "gamma=1"], "gamma"),
         (["--laws", "power,error_from_loss", "--rollout", "x"], "different outputs"),
+        (["--laws", "power,chinchilla", "--rollout", "x"], "`chinchilla` cannot be fitted"),
     ],
 )
 def test_bad_input_is_one_line(jaxlaws, table, options, words):

@@ -7,6 +7,7 @@ import pytest
 
 from jaxlaws import fit, formula
 from jaxlaws.plot import influence_chart, rollout_chart
+from jaxlaws.plot.rollout import _means
 from jaxlaws.validate import candidate, compare, influence, rollout
 
 
@@ -28,6 +29,15 @@ def test_rollout_chart_draws_every_error_at_its_distance(rows):
     held = a.folds[0].score
     np.testing.assert_allclose([d["distance"] for d in mine], rows["N"][held] / rows["N"][~held].max())
     np.testing.assert_allclose([d["error"] for d in mine], 100 * np.abs(a.predicted[0, held] / a.observed[held] - 1))
+
+
+def test_a_line_of_errors_has_one_point_a_distance():
+    # Values that are equal but for their last digit, and more of them than the line has points.
+    distance = np.repeat([2.0, 4.0, 8.0], 5) * (1.0 + 1e-15 * np.arange(15))
+    line = _means(distance, np.arange(15.0))
+    np.testing.assert_allclose(line, [(2.0, 2.0), (4.0, 7.0), (8.0, 12.0)], rtol=1e-5)
+    many = _means(np.repeat(np.geomspace(1.0, 100.0, 20), 3), np.ones(60))
+    assert len(many) == 8 and (np.diff([d for d, _ in many]) > 0).all()
 
 
 def test_influence_chart_shows_the_runs_that_matter_most(rows):

@@ -25,6 +25,7 @@ def test_interval_of_a_line_is_that_of_the_textbook(alone, alone_fit):
     for name, se in zip(("a", "b"), error, strict=True):
         expected = alone_fit[name] + stats.t.ppf(0.975, 62) * se * np.array([-1.0, 1.0])
         np.testing.assert_allclose(found.interval()[name], expected, rtol=1e-3)
+        assert found[name] == profile(alone_fit, alone, name)[name]
         # A parabola in the parameter, in units of its standard error.
         np.testing.assert_allclose(
             found.rise[name], ((found.values[name] - alone_fit[name]) / se) ** 2, rtol=1e-3, atol=1e-6
