@@ -15,6 +15,7 @@ from jax.core import Tracer
 from jaxlaws.errors import FitError, JaxlawsError, TracerError
 from jaxlaws.fitting import _clock
 from jaxlaws.fitting._prepare import Group, prepare
+from jaxlaws.fitting._programs import few_programs
 from jaxlaws.fitting._record import failed, finished
 from jaxlaws.fitting._searching import searched
 from jaxlaws.fitting._settings import GIVEN, Settings, check_free, given
@@ -106,6 +107,8 @@ def fit(
             fits = _fit_groups(settings, table.groups(by), by, alone=False)
         total = time.perf_counter() - began
         seconds = {"compile": min(compiled(), total), "run": max(total - compiled(), 0.0)}
+    if compiled() > 0:
+        few_programs()
     done = [dataclasses.replace(f, seconds=seconds) for f in fits]
     return Fits(done) if by else done[0]
 

@@ -13,7 +13,6 @@ import numpy as np
 from jaxlaws.errors import FitError, JaxlawsError, nearest
 from jaxlaws.fitting import Fit, Fits, fit, fit_pooled
 from jaxlaws.fitting._groups import mask
-from jaxlaws.fitting._programs import few_programs
 from jaxlaws.fitting._settings import check_free
 from jaxlaws.fitting.assemble import columns_of, numeric_columns, weights_of
 from jaxlaws.fitting.engine import boxes
@@ -119,7 +118,6 @@ def assess(law: Candidate | Law | str, runs: Any, folds: Fold | Sequence[Fold], 
     Every fold is the same table with other weights, so that all of them run one compiled program. A row that a fold does
     not fit weighs 0 in it.
     """
-    few_programs()
     one = candidate(law, **settings) if settings or not isinstance(law, Candidate) else law
     table = read(runs)
     folds = several(folds, table, "assess")

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxlaws import fit
+from jaxlaws import fit, formula
 
 
 def groups_of(lengths, seed):
@@ -79,3 +79,16 @@ def test_curves_of_many_lengths_share_few_programs(programs_of_curves):
     assert 1 <= few <= 2
     assert programs_of_curves(np.random.default_rng(4).integers(34, 64, 20).tolist(), 5) <= 2 - few
     assert programs_of_curves([63] * 20, 6) == 0
+
+
+def test_a_process_that_fits_much_drops_programs_in_time(monkeypatch):
+    """Each takes memory maps, of which Linux gives a process only so many."""
+    cleared = []
+    monkeypatch.setattr("jaxlaws.fitting._programs.MAPS", 0)
+    monkeypatch.setattr(jax, "clear_caches", lambda: cleared.append(1))
+    x = np.geomspace(1.0, 8.0, 9)
+    law, rows = formula("E + A / x^alpha", inputs=("x",)), {"x": x, "loss": 1.0 + x**-0.5}
+    fit(law, rows, starts=2)
+    assert cleared == [1]
+    fit(law, rows, starts=2)
+    assert cleared == [1], "nothing was compiled"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 
-import jax
 import numpy as np
 import pytest
 
@@ -287,12 +286,3 @@ def test_a_blend_takes_inputs_of_any_shape_and_fits_by_group(powers, quick):
     np.testing.assert_allclose(mixed.predict(table), 0.5 * one.predict(table) + 0.5 * mine)
     with pytest.raises(FitError, match="fitted by group: give a table"):
         mixed.predict(N=1e9)
-
-
-def test_a_process_that_compares_many_laws_drops_programs_in_time(monkeypatch, powers, quick):
-    """Each takes memory maps, of which Linux gives a process only so many."""
-    cleared = []
-    monkeypatch.setattr("jaxlaws.fitting._programs.MAPS", 0)
-    monkeypatch.setattr(jax, "clear_caches", lambda: cleared.append(1))
-    assess(formula("E + A / N^alpha"), powers, holdout(powers, "N > 1e8"), **quick)
-    assert cleared == [1]
