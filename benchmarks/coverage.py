@@ -122,6 +122,7 @@ CASES = {
         CORRELATED,
         methods=(*EVERY, "by row"),
         right=CLUSTERED,
+        tables=300,
     ),
     "both": Case(
         "the same with 3 % outliers",
@@ -129,8 +130,9 @@ CASES = {
         Noise(run=2e-3, correlation=0.8, outliers=0.03),
         methods=CLUSTERED,
         right=CLUSTERED,
+        tables=300,
     ),
-    "twelve": Case("12 runs of 8 rows: shifts, correlation .8", grid(6, 2, 8), CORRELATED, right=CLUSTERED),
+    "twelve": Case("12 runs of 8 rows: shifts, correlation .8", grid(6, 2, 8), CORRELATED, right=CLUSTERED, tables=300),
     "curves": Case(
         "16 curves of 32 steps: shifts, correlation .8",
         curves(),
@@ -138,13 +140,21 @@ CASES = {
         law="lr_annealing",
         methods=CLUSTERED,
         right=CLUSTERED,
-        tables=100,
+        tables=200,
     ),
     "five runs": Case(
-        "5 runs of 64 rows: correlation .8, no shifts", logs(5, 64), Noise(correlation=0.8), tables=100, methods=WITHIN
+        "5 runs of 64 rows: correlation .8, no shifts",
+        logs(5, 64),
+        Noise(correlation=0.8),
+        methods=WITHIN,
+        tables=150,
     ),
     "five shifted": Case(
-        "5 runs of 64 rows: correlation .8 and shifts", logs(5, 64), CORRELATED, tables=100, methods=WITHIN
+        "5 runs of 64 rows: correlation .8 and shifts",
+        logs(5, 64),
+        CORRELATED,
+        methods=WITHIN,
+        tables=150,
     ),
     "few sizes": Case("3 sizes, 8 horizons", grid(3, 8), Noise(run=2e-3), warns="sizes"),
     "on a bound": Case(
