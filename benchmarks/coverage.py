@@ -96,7 +96,7 @@ class Case:
     inputs: Mapping[str, Any]
     noise: Noise = Noise()
     law: str = "chinchilla"
-    tables: int = 200
+    tables: int = 100
     methods: tuple[str, ...] = EVERY
     right: tuple[str, ...] = ()
     warns: str = ""
@@ -140,21 +140,18 @@ CASES = {
         law="lr_annealing",
         methods=CLUSTERED,
         right=CLUSTERED,
-        tables=200,
     ),
     "five runs": Case(
         "5 runs of 64 rows: correlation .8, no shifts",
         logs(5, 64),
         Noise(correlation=0.8),
         methods=WITHIN,
-        tables=150,
     ),
     "five shifted": Case(
         "5 runs of 64 rows: correlation .8 and shifts",
         logs(5, 64),
         CORRELATED,
         methods=WITHIN,
-        tables=150,
     ),
     "few sizes": Case("3 sizes, 8 horizons", grid(3, 8), Noise(run=2e-3), warns="sizes"),
     "on a bound": Case(
