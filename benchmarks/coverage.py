@@ -140,6 +140,7 @@ CASES = {
         law="lr_annealing",
         methods=("cases", "sandwich"),
         right=("cases", "sandwich"),
+        tables=200,
     ),
     "five runs": Case(
         "5 runs of 64 rows: correlation .8, no shifts",
