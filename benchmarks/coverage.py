@@ -262,10 +262,10 @@ def _warned(more: Mapping[str, Any]) -> list[str]:
     """Which fits warn of what."""
     out = []
     for name, got in more.items():
-        said = ", ".join(f"{k} {100 * v:.1f} %" for k, v in got["warned"].items() if v and k != "any")
-        of_method = {k: v for by in got["notes"].values() for k, v in by.items()}
-        said += "".join(f"; {v} draws say: {k}" for k, v in of_method.items())
-        out.append(f"{CASES[name].what}: {100 * got['warned']['any']:.1f} % of fits warn{': ' if said else ''}{said}")
+        said = [f"{100 * got['warned']['any']:.1f} % of fits warn"]
+        said += [f"{k} {100 * v:.1f} %" for k, v in got["warned"].items() if v and k != "any"]
+        said += [f"{n} {method} say: {text}" for method, by in got["notes"].items() for text, n in by.items()]
+        out.append(f"{CASES[name].what}: {'; '.join(said)}")
     return out
 
 
