@@ -138,7 +138,8 @@ def _nothing(fit: Fit, reason: str) -> Draws:
 @dataclass(frozen=True)
 class _Scheme:
     """What is different in each resample, and what the user is told of it. `free` are the parameters that `units` have yet to
-    pay for: none where the resamples scatter as much as the noise does, whose degrees of freedom `units` are then."""
+    pay for: none where the resamples scatter as much as the noise does, whose degrees of freedom `units` are then; one where
+    whole units are resampled, since designs that lack some of them scatter about as much more as residuals are too small."""
 
     kind: str
     units: int
@@ -180,7 +181,7 @@ def _scheme(
         freedom = units.count - (free if by == "row" else 1)
         return _Scheme(kind, freedom, 0, notes, observed=resampling.wild(of, units, resamples, rng))
     count = resampling.counts(units, resamples, rng)
-    return _Scheme(kind, units.count, free, notes, weight=resampling.weighted(of, units, count))
+    return _Scheme(kind, units.count, 1, notes, weight=resampling.weighted(of, units, count))
 
 
 def _blocks(

@@ -52,9 +52,9 @@ class Draws:
     `params` has every parameter, fixed ones included, as arrays `(draws,)`; one with a copy for each run is a dict of
     them. `objective` and `status` (`Status` codes) are `(draws,)`; parameters of a failed draw are NaN. `units` is how
     many independent things the distribution was learnt from (runs, as a rule), 0 where that is not known, and `free` how
-    many parameters were fitted: intervals are widened for few units. Draws that scatter as the noise does (wild, parametric,
-    of a covariance) have paid for their parameters: `free` is 0 then, and `units` the degrees of freedom. `notes` say what to
-    distrust.
+    many of them the fit has used up without the draws showing it: intervals are widened for few units. That is 1 where whole
+    units were resampled, the parameters where blocks were, and 0 for draws that scatter as the noise does (wild, parametric,
+    of a covariance), where `units` are degrees of freedom. `notes` say what to distrust.
     """
 
     law: Law
