@@ -109,6 +109,13 @@ CASES = {
     "independent": Case(
         "48 runs of a row, independent noise", grid(8, 6), right=EVERY, tables=400, fit={"starts": None}
     ),
+    "threshold": Case(
+        "48 runs of a row, Huber's threshold at the noise",
+        grid(8, 6),
+        right=EVERY,
+        tables=400,
+        fit={"objective": "huber:3e-3"},
+    ),
     "outliers": Case(
         "48 runs of a row, one in 20 an outlier of ten times the noise",
         grid(8, 6),
