@@ -136,17 +136,18 @@ def _fitted(entry: Entry, cases: list[Case], told: dict[float, Fit]) -> Mapping[
     settings["solver"] = levenberg_marquardt(trips=TRIPS, polish=0)
     if entry.lr_ref:
         settings["fix"] = {"lr_ref": entry.lr_ref}
-    if entry.pooled:
-        together = _curve_cases.joined({c.name: c.train for c in cases})
-        return fit_pooled(entry.law, together, by="case", pool=entry.pooled, **settings)
     own = {name: normal(mean, sd, residual=residual) for name, mean, sd, residual in entry.priors}
-    if len(cases) > 2 and not entry.learnt and not own:
-        return fit(entry.law, _curve_cases.joined({c.name: c.train for c in cases}), by="case", **settings)
+    if entry.pooled or (len(cases) > 2 and not entry.learnt and not own):
+        together = _curve_cases.joined({c.name: c.train for c in cases})
+        if entry.pooled:
+            return fit_pooled(entry.law, together, by="case", pool=entry.pooled, **settings)
+        return fit(entry.law, together, by="case", **settings)
     out = {}
     for case in cases:
         others = [found for size, found in told.items() if size != case.train["N"].iloc[0]]
         learnt = priors_from(entry.law, others, entry.learnt) if entry.learnt else {}
-        out[case.name] = fit(entry.law, case.train, priors=own | learnt, **settings)
+        alone = _curve_cases.joined({case.name: case.train})
+        out[case.name] = fit(entry.law, alone, priors=own | learnt, **settings)
     return out
 
 
@@ -158,23 +159,15 @@ def _learnt_from(cases: list[Case]) -> dict[float, Fit]:
 
 def _predict(fit: Fit, case: Case) -> np.ndarray:
     """Predictions of the unseen rows; a run that branches from a fitted one has its shift."""
-    if not math.isfinite(fit.objective):
-        return np.full(len(case.test), np.nan)
-    return np.asarray(fit.predict(case.test, branch_of=_branches(fit, case) if fit.labels else None))
-
-
-def _branches(fit: Fit, case: Case) -> dict[str, str]:
-    """The fitted run whose trunk an unseen run has."""
     import pandas as pd
 
     from jaxlaws.runs import read
-    from jaxlaws.runs.branches import trunks
+    from jaxlaws.validate.assess import predictions
 
-    runs = read(pd.concat([case.train, case.test]))
-    trunk = dict(zip(runs.names, trunks(runs, runs.names), strict=True))
-    # Fits of many cases have the case in the names of their runs.
-    fitted = {trunk[name.removeprefix(f"{case.name}/")]: name for name in fit.runs}
-    return {run: fitted[trunk[run]] for run in case.test["run"].unique() if trunk[run] in fitted}
+    if not math.isfinite(fit.objective):
+        return np.full(len(case.test), np.nan)
+    whole = _curve_cases.joined({case.name: pd.concat([case.train, case.test])})
+    return predictions(fit, read(whole))[len(case.train) :]
 
 
 def _mae(predicted: np.ndarray, rows: pd.DataFrame) -> float:

@@ -36,6 +36,11 @@ def groups():
 
 
 @pytest.fixture(scope="module")
+def apart(law, groups):
+    return fit(law, groups, by="group", starts=8)
+
+
+@pytest.fixture(scope="module")
 def pooled(law, groups):
     return fit_pooled(law, groups, by="group", pool=("alpha",), starts=8)
 
@@ -54,8 +59,7 @@ def test_pooling_errs_less_than_fitting_apart(law):
     assert square["pooled"] < 0.7 * square["apart"], square
 
 
-def test_groups_that_say_little_are_drawn_to_the_others(law, groups, pooled):
-    apart = fit(law, groups, by="group", starts=8)
+def test_groups_that_say_little_are_drawn_to_the_others(apart, pooled):
     drawn = {k: abs(pooled[k]["alpha"] - apart[k]["alpha"]) for k in pooled}
     assert min(drawn["g6"], drawn["g7"]) > max(drawn[f"g{i}"] for i in range(6))
     mean, sd, _ = pooled["g0"].priors["alpha"]
@@ -128,8 +132,7 @@ def test_priors_from_published_sets_are_the_predictive_normal():
         priors_from("overtraining", ["C4", "C5"])
 
 
-def test_priors_from_fits_are_what_one_more_would_scatter_by(law, groups):
-    apart = fit(law, groups, by="group", starts=8)
+def test_priors_from_fits_are_what_one_more_would_scatter_by(law, apart):
     told = priors_from(law, [f for key, f in apart.items() if key != "g7"], ["alpha"])
     values = [apart[f"g{i}"]["alpha"] for i in range(7)]
     assert told["alpha"].mean == pytest.approx(np.mean(values))
@@ -138,8 +141,7 @@ def test_priors_from_fits_are_what_one_more_would_scatter_by(law, groups):
     assert priors_from(law, apart, ["alpha"]).keys() == {"alpha"}  # all groups of a fit by group
 
 
-def test_fits_that_say_nothing_of_a_parameter_are_left_out_of_a_prior(law, groups):
-    apart = fit(law, groups, by="group", starts=8)
+def test_fits_that_say_nothing_of_a_parameter_are_left_out_of_a_prior(law, apart):
     stuck = [dataclasses.replace(apart[f"g{i}"], at_bound=("alpha",)) for i in range(3)]
     told = priors_from(law, [apart["g3"], apart["g4"], *stuck], ["alpha"])
     assert told["alpha"].mean == pytest.approx((apart["g3"]["alpha"] + apart["g4"]["alpha"]) / 2)
@@ -151,11 +153,9 @@ def test_fits_that_say_nothing_of_a_parameter_are_left_out_of_a_prior(law, group
         priors_from("chinchilla", list(apart.values()))
 
 
-def test_fits_in_different_units_give_no_priors(law, groups):
-    one = fit(law, groups, by="group", starts=2)["g0"]
-    known = {"q": 0.7}
+def test_fits_in_different_units_give_no_priors(apart):
     peaks = [
-        dataclasses.replace(one, law=catalogue["limited_progress"], params=known | {"lr_ref": peak})
+        dataclasses.replace(apart["g0"], law=catalogue["limited_progress"], params={"q": 0.7, "lr_ref": peak})
         for peak in (1e-3, 2e-3)
     ]
     with pytest.raises(FitError, match=r"different lr_ref \(0.001, 0.002\).*`fit\(..., fix=\{'lr_ref': ...\}\)`"):
